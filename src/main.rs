@@ -1,0 +1,3 @@
+fn main() {
+    println!("pptp-server {}", env!("CARGO_PKG_VERSION"));
+}
