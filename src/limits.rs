@@ -1,0 +1,102 @@
+//! Every limit of the server in one place, each with its price in memory.
+//!
+//! The storage itself is handed in by the program (`session::Storage`), so a limit that the
+//! configuration may lower costs only what is used.
+
+/// Calls at once that one server can be configured for. The low bits of a Call ID are the slot,
+/// so this is a power of two; at 1024 six random bits remain above the slot.
+pub const SESSIONS: usize = 1024;
+
+/// Control connections at once, logged in or not. A connection costs `size_of::<Control>()`.
+pub const CONTROLS: usize = 2048;
+
+/// Calls on one control connection. A real caller has one; RFC 2637 allows many.
+pub const CALLS_PER_CONTROL: usize = 8;
+
+/// Octets of the longest control message that is read: Outgoing-Call-Request is 168 and
+/// Incoming-Call-Request 220 octets; a longer length field ends the connection.
+pub const CONTROL_MESSAGE: usize = 220;
+
+/// Octets of answers kept for a control connection whose peer does not read. Four answers of the
+/// longest kind; when they are full the connection is closed.
+pub const CONTROL_OUTPUT: usize = 640;
+
+/// Octets of the largest PPP information field that is received or sent (RFC 1661 section 6.1
+/// prescribes that 1500 is always accepted).
+pub const MRU: usize = 1500;
+
+/// Octets in front of an inner packet: IP 20, GRE 16, address and control 2, protocol 2,
+/// MPPE 2, inner protocol 2, rounded up so that the inner packet stands aligned.
+pub const HEADROOM: usize = 64;
+
+/// Octets of one packet buffer.
+pub const PACKET: usize = 2048;
+
+/// Octets of one queued PPP frame: address and control are added when it is sent, so protocol,
+/// code, identifier, length and an information field of the largest kind.
+pub const FRAME: usize = MRU + 4;
+
+/// PPP frames of our own that wait to be sent. `FRAMES * size_of::<Frame>()` is about 48 KiB.
+pub const FRAMES: usize = 32;
+
+/// Received packets that wait for an earlier one, for all calls together: about 1.5 KiB each.
+pub const HELD: usize = 64;
+
+/// Received packets that one call may hold back.
+pub const HELD_PER_CALL: usize = 16;
+
+/// Milliseconds that a received packet waits for an earlier one. Wi-Fi and LTE reorder within a
+/// few milliseconds; what is later than this was lost.
+pub const REORDER_MS: u64 = 40;
+
+/// Milliseconds that an acknowledgment waits for a data packet to ride on (RFC 2637 section 4.2).
+pub const ACK_DELAY_MS: u64 = 100;
+
+/// Unacknowledged packets after which an acknowledgment goes alone at the end of the turn. A
+/// windowed peer (FreeBSD) stalls at 16 outstanding.
+pub const ACK_EVERY: u32 = 8;
+
+/// Packets that a peer may have outstanding, as announced in Outgoing-Call-Reply.
+pub const RECEIVE_WINDOW: u16 = 64;
+
+/// Key changes that one received packet may cost (RFC 3078 section 8.1 would allow 4095). A key
+/// change costs about 6 000 cycles.
+pub const REKEYS_PER_PACKET: u16 = 256;
+
+/// Accounts in the configuration.
+pub const USERS: usize = 128;
+
+/// Octets of an account's name in UTF-8.
+pub const USERNAME: usize = 128;
+
+/// UTF-16 code units of the longest password (RFC 2759 section 8.3: 256 Unicode characters).
+pub const PASSWORD_UNITS: usize = 256;
+
+/// Octets of the server's name in Start-Control-Connection-Reply (RFC 2637 section 2.2) and in
+/// CHAP Challenges.
+pub const HOST_NAME: usize = 64;
+
+/// Octets of a network device's name, without the final NUL.
+pub const DEVICE_NAME: usize = 15;
+
+/// Octets of a firewall zone's name.
+pub const ZONE_NAME: usize = 32;
+
+/// Local addresses to listen on.
+pub const LISTEN: usize = 8;
+
+/// Addresses in the pool: the index from addresses to slots takes 2 octets each.
+pub const POOL: usize = 4096;
+
+/// Sources and accounts whose failed logins are remembered: about 32 octets each.
+pub const FAILED_LOGINS: usize = 256;
+
+/// Ended calls that `failures` remembers.
+pub const FAILURES: usize = 32;
+
+/// Events that wait for the program to read them. It reads all of them every turn.
+pub const EVENTS: usize = 64;
+
+const _: () = assert!(SESSIONS.is_power_of_two() && SESSIONS <= 4096);
+const _: () = assert!(HEADROOM + MRU + 64 <= PACKET);
+const _: () = assert!(HEADROOM >= 20 + 16 + 2 + 2 + 2 + 2);

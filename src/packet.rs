@@ -1,0 +1,118 @@
+//! A packet in one fixed buffer with headroom: headers are stripped from and prepended to the
+//! front, and the data in between never moves.
+
+use crate::limits::{HEADROOM, PACKET};
+
+/// A packet that is changed in place.
+#[derive(Clone)]
+pub struct Packet {
+    buffer: [u8; PACKET],
+    start: usize,
+    end: usize,
+}
+
+impl Default for Packet {
+    fn default() -> Self {
+        Packet::new()
+    }
+}
+
+impl Packet {
+    /// An empty packet behind the headroom.
+    pub const fn new() -> Packet {
+        Packet { buffer: [0; PACKET], start: HEADROOM, end: HEADROOM }
+    }
+
+    /// The octets of the packet.
+    pub fn data(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// The octets of the packet, to be changed in place.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..self.end]
+    }
+
+    /// Number of octets.
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether there is no octet.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Makes the packet a copy of `data` behind `HEADROOM`; false when it is too long.
+    pub fn set(&mut self, data: &[u8]) -> bool {
+        let end = HEADROOM + data.len();
+        let Some(room) = self.buffer.get_mut(HEADROOM..end) else { return false };
+        room.copy_from_slice(data);
+        (self.start, self.end) = (HEADROOM, end);
+        true
+    }
+
+    /// The buffer behind the headroom, for a read from a device; `filled` says how much came.
+    pub fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer[HEADROOM..]
+    }
+
+    /// After a read into `space`: the packet is its first `len` octets.
+    pub fn filled(&mut self, len: usize) {
+        self.start = HEADROOM;
+        self.end = (HEADROOM + len).min(PACKET);
+    }
+
+    /// Takes `count` octets off the front; false (and no change) when there are fewer.
+    pub fn strip(&mut self, count: usize) -> bool {
+        let fits = count <= self.len();
+        if fits {
+            self.start += count;
+        }
+        fits
+    }
+
+    /// Cuts the packet to its first `len` octets; longer than it is changes nothing.
+    pub fn truncate(&mut self, len: usize) {
+        self.end = self.end.min(self.start + len);
+    }
+
+    /// Puts `header` in front. The headroom holds every header that this server builds
+    /// (`limits::HEADROOM`); false (and no change) when it would not.
+    pub fn prepend(&mut self, header: &[u8]) -> bool {
+        let Some(start) = self.start.checked_sub(header.len()) else { return false };
+        self.buffer[start..self.start].copy_from_slice(header);
+        self.start = start;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_and_go_without_moving_the_data() {
+        let mut packet = Packet::new();
+        assert!(packet.set(b"abcdef"));
+        assert!(packet.strip(2));
+        assert_eq!(packet.data(), b"cdef");
+        assert!(packet.prepend(b"xyz"));
+        assert_eq!(packet.data(), b"xyzcdef");
+        packet.truncate(4);
+        assert_eq!(packet.data(), b"xyzc");
+        assert!(!packet.strip(5));
+        assert_eq!(packet.len(), 4);
+    }
+
+    #[test]
+    fn what_does_not_fit_changes_nothing() {
+        let mut packet = Packet::new();
+        assert!(packet.set(b"a"));
+        assert!(!packet.prepend(&[0; HEADROOM + 1]));
+        assert!(!packet.set(&[0; PACKET]));
+        assert_eq!(packet.data(), b"a");
+        packet.filled(PACKET * 2);
+        assert_eq!(packet.len(), PACKET - HEADROOM);
+    }
+}
