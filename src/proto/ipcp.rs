@@ -1,0 +1,96 @@
+//! What IPCP negotiates (RFC 1332, RFC 1877): our address, the peer's, and the name servers that
+//! the peer is told. Header compression (RFC 1144) is refused.
+
+use core::net::Ipv4Addr;
+
+use super::negotiator::{ControlProtocol, Reply};
+use crate::wire::Writer;
+use crate::wire::ipcp::option;
+use crate::wire::ppp::{ConfigureOption, protocol, put_option};
+
+/// The addresses that a peer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Ours.
+    pub local: Ipv4Addr,
+    /// The one leased to the peer.
+    pub peer: Ipv4Addr,
+    /// First and second DNS server.
+    pub dns: [Option<Ipv4Addr>; 2],
+    /// First and second NetBIOS name server.
+    pub nbns: [Option<Ipv4Addr>; 2],
+}
+
+/// Our wishes and the peer's.
+pub struct Ipcp {
+    addresses: Addresses,
+    tell_local: bool,
+    peer_named_address: bool,
+}
+
+impl Ipcp {
+    /// `addresses` are the only ones that will be agreed on.
+    pub fn new(addresses: Addresses) -> Ipcp {
+        Ipcp { addresses, tell_local: true, peer_named_address: false }
+    }
+
+    /// The addresses.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The only value that is accepted for an option, if the option is known and has one.
+    fn value(&self, kind: u8) -> Option<Ipv4Addr> {
+        let Addresses { peer, dns, nbns, .. } = self.addresses;
+        match kind {
+            option::ADDRESS => Some(peer),
+            option::PRIMARY_DNS => dns[0],
+            option::SECONDARY_DNS => dns[1],
+            option::PRIMARY_NBNS => nbns[0],
+            option::SECONDARY_NBNS => nbns[1],
+            _ => None,
+        }
+    }
+}
+
+impl ControlProtocol for Ipcp {
+    const PROTOCOL: u16 = protocol::IPCP;
+
+    fn request(&self, options: &mut Writer) {
+        if self.tell_local {
+            put_option(options, option::ADDRESS, &self.addresses.local.octets());
+        }
+    }
+
+    fn begin_review(&mut self) {
+        self.peer_named_address = false;
+    }
+
+    fn review(&mut self, option: &ConfigureOption, reply: &mut Reply) {
+        let (Some(value), Some(wish)) = (self.value(option.kind), option.u32()) else {
+            return reply.reject(option);
+        };
+        self.peer_named_address |= option.kind == option::ADDRESS;
+        if wish != value.to_bits() {
+            reply.nak(option.kind, &value.octets());
+        }
+    }
+
+    /// A peer that does not name its address is told it (RFC 1332 section 3.3).
+    fn end_review(&mut self, reply: &mut Reply) {
+        if !self.peer_named_address {
+            reply.nak(option::ADDRESS, &self.addresses.peer.octets());
+        }
+    }
+
+    /// Our address is what it is: asked again, then given up.
+    fn naked(&mut self, _option: &ConfigureOption) {}
+
+    /// A peer that does not want to know our address can have the call all the same.
+    fn rejected(&mut self, option: &ConfigureOption) -> bool {
+        if option.kind == option::ADDRESS {
+            self.tell_local = false;
+        }
+        true
+    }
+}

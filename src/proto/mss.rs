@@ -1,0 +1,133 @@
+//! Keeps TCP from sending segments that would not fit the tunnel: lowers the Maximum Segment Size
+//! option of SYN segments (RFC 9293 section 3.7.1) and mends the checksum (RFC 1624).
+
+use crate::wire::ipv4::Header;
+
+const TCP: u8 = 6;
+const TCP_HEADER: usize = 20;
+const FLAGS: usize = 13;
+const SYN: u8 = 0x02;
+const CHECKSUM: usize = 16;
+const OPTION_END: u8 = 0;
+const OPTION_NOP: u8 = 1;
+const OPTION_MSS: u8 = 2;
+
+/// Lowers the option in the IPv4 packet `octets`, whose header is `header`, to what fits a packet
+/// of `mtu` octets.
+pub fn clamp(octets: &mut [u8], header: &Header, mtu: u16) {
+    if header.protocol != TCP || header.fragment_offset != 0 {
+        return;
+    }
+    let segment = &mut octets[header.header_len..header.total_len];
+    let is_syn = segment.get(FLAGS).is_some_and(|flags| flags & SYN != 0);
+    let Some(at) = is_syn.then(|| find_mss(segment)).flatten() else { return };
+    let limit = mtu.saturating_sub((crate::wire::ipv4::HEADER_MIN + TCP_HEADER) as u16);
+    let old = u16::from_be_bytes([segment[at], segment[at + 1]]);
+    if old > limit {
+        segment[at..at + 2].copy_from_slice(&limit.to_be_bytes());
+        mend_checksum(segment, at, old, limit);
+    }
+}
+
+/// Offset of the value of the Maximum Segment Size option.
+fn find_mss(segment: &[u8]) -> Option<usize> {
+    let header_len = usize::from(segment.get(12)? >> 4) * 4;
+    let end = header_len.min(segment.len());
+    let mut at = TCP_HEADER;
+    while at + 1 < end {
+        match (segment[at], segment[at + 1]) {
+            (OPTION_END, _) => return None,
+            (OPTION_NOP, _) => at += 1,
+            (OPTION_MSS, 4) => return (at + 4 <= end).then_some(at + 2),
+            (_, length) if length < 2 => return None,
+            (_, length) => at += usize::from(length),
+        }
+    }
+    None
+}
+
+/// RFC 1624 equation 3. A value at an odd offset counts with its octets swapped.
+fn mend_checksum(segment: &mut [u8], at: usize, old: u16, new: u16) {
+    let aligned = |value: u16| if at.is_multiple_of(2) { value } else { value.swap_bytes() };
+    let checksum = u16::from_be_bytes([segment[CHECKSUM], segment[CHECKSUM + 1]]);
+    let sum = u32::from(!checksum) + u32::from(!aligned(old)) + u32::from(aligned(new));
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    segment[CHECKSUM..CHECKSUM + 2].copy_from_slice(&(!(folded as u16)).to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn sum(octets: &[u8]) -> u16 {
+        let words = octets
+            .chunks(2)
+            .map(|pair| u32::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)])));
+        let total: u32 = words.sum();
+        let folded = (total & 0xffff) + (total >> 16);
+        (folded & 0xffff) as u16 + (folded >> 16) as u16
+    }
+
+    fn syn(options: &[u8]) -> Vec<u8> {
+        let mut packet = std::vec![0; 40];
+        packet.extend_from_slice(options);
+        let total = packet.len() as u16;
+        packet[0] = 0x45;
+        packet[2..4].copy_from_slice(&total.to_be_bytes());
+        packet[9] = TCP;
+        packet[32] = ((20 + options.len()) as u8 / 4) << 4;
+        packet[33] = SYN;
+        let checksum = !sum(&packet[20..]);
+        packet[36..38].copy_from_slice(&checksum.to_be_bytes());
+        packet
+    }
+
+    fn clamped(options: &[u8], mtu: u16) -> Vec<u8> {
+        let mut packet = syn(options);
+        let header = Header::parse(&packet).unwrap();
+        clamp(&mut packet, &header, mtu);
+        assert_eq!(sum(&packet[20..]), 0xffff, "checksum");
+        packet[40..].to_vec()
+    }
+
+    #[test]
+    fn a_large_value_is_lowered_and_a_small_one_stays() {
+        assert_eq!(clamped(&[2, 4, 0x05, 0xb4], 1400), [2, 4, 0x05, 0x50]);
+        assert_eq!(clamped(&[2, 4, 0x02, 0x00], 1400), [2, 4, 0x02, 0x00]);
+    }
+
+    #[test]
+    fn odd_offsets_keep_the_checksum_right() {
+        assert_eq!(clamped(&[1, 2, 4, 0x05, 0xb4, 1, 1, 0], 1400)[..5], [1, 2, 4, 0x05, 0x50]);
+    }
+
+    #[test]
+    fn malformed_options_are_left_alone() {
+        for options in [
+            &[1, 1, 1, 1, 1, 1, 2, 4][..],
+            &[3, 0, 2, 4],
+            &[2, 3, 5, 0xb4],
+            &[0, 2, 4, 5],
+            &[9, 200],
+        ] {
+            let mut padded = options.to_vec();
+            padded.resize(8, 0xff);
+            let before = padded.clone();
+            assert_eq!(clamped(&padded, 1400), before);
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_survived() {
+        let whole = syn(&[2, 4, 0x05, 0xb4]);
+        for len in 20..whole.len() {
+            let mut packet = whole[..len].to_vec();
+            packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+            let header = Header::parse(&packet).unwrap();
+            clamp(&mut packet, &header, 1400);
+        }
+    }
+}
