@@ -27,5 +27,6 @@ pub mod packet;
 pub mod proto;
 pub mod random;
 pub mod reason;
+pub mod session;
 pub mod time;
 pub mod wire;

@@ -52,6 +52,9 @@ pub const REORDER_MS: u64 = 40;
 /// Milliseconds that an acknowledgment waits for a data packet to ride on (RFC 2637 section 4.2).
 pub const ACK_DELAY_MS: u64 = 100;
 
+/// Milliseconds between the ticks to which such waits are rounded down.
+pub const ACK_TICK_MS: u64 = 50;
+
 /// Unacknowledged packets after which an acknowledgment goes alone at the end of the turn. A
 /// windowed peer (FreeBSD) stalls at 16 outstanding.
 pub const ACK_EVERY: u32 = 8;

@@ -126,6 +126,10 @@ pub struct Control {
     pub remote: Ipv4Addr,
     /// When the connection was made, or when its last call ended.
     pub idle_since: Instant,
+    /// Calls of this connection; kept by the layer above.
+    pub calls: u16,
+    /// Calls of this connection that were open at some time; kept by the layer above.
+    pub open_calls: u16,
     input: Received,
     output: [u8; CONTROL_OUTPUT],
     output_len: usize,
@@ -152,6 +156,8 @@ impl Control {
             local,
             remote,
             idle_since: now,
+            calls: 0,
+            open_calls: 0,
             input: Received::default(),
             output: [0; CONTROL_OUTPUT],
             output_len: 0,

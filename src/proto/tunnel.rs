@@ -1,7 +1,7 @@
 //! The numbers of one GRE tunnel (RFC 2637 section 4): what is sent next, what is expected, and
 //! what is to be acknowledged.
 
-use crate::limits::{ACK_DELAY_MS, ACK_EVERY};
+use crate::limits::{ACK_DELAY_MS, ACK_EVERY, ACK_TICK_MS};
 use crate::time::Instant;
 use crate::wire::gre::Header;
 
@@ -82,7 +82,7 @@ impl Tunnel {
             self.expected = Some(sequence.wrapping_add(1));
         }
         self.unacknowledged += 1;
-        self.ack_at = self.ack_at.or(Some(now + ACK_DELAY_MS));
+        self.ack_at = self.ack_at.or(Some(shared_tick(now + ACK_DELAY_MS)));
     }
 
     /// The peer acknowledged our packets up to `number`.
@@ -102,6 +102,11 @@ impl Tunnel {
         Header { payload_length, call_id, sequence, acknowledgment: self.take_acknowledgment() }
     }
 
+    /// Whether so many packets wait for an acknowledgment that it should not wait for data.
+    pub fn has_many_unacknowledged(&self) -> bool {
+        self.unacknowledged >= ACK_EVERY
+    }
+
     /// When an acknowledgment must go alone.
     pub fn ack_at(&self) -> Option<Instant> {
         self.ack_at
@@ -109,7 +114,7 @@ impl Tunnel {
 
     /// The header of an acknowledgment that goes alone, if one is due by time or by number.
     pub fn acknowledgment_header(&mut self, call_id: u16, now: Instant) -> Option<Header> {
-        let due = crate::time::due(self.ack_at, now) || self.unacknowledged >= ACK_EVERY;
+        let due = crate::time::due(self.ack_at, now) || self.has_many_unacknowledged();
         let acknowledgment = if due { self.take_acknowledgment() } else { None };
         acknowledgment?;
         Some(Header { payload_length: 0, call_id, sequence: None, acknowledgment })
@@ -120,6 +125,12 @@ impl Tunnel {
         (self.unacknowledged, self.ack_at) = (0, None);
         Some(expected.wrapping_sub(1))
     }
+}
+
+/// The acknowledgments of all calls wait for the same ticks, so that a thousand calls do not wake
+/// the server a thousand times.
+fn shared_tick(at: Instant) -> Instant {
+    Instant(at.0 - at.0 % ACK_TICK_MS)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub mod ccp;
 pub mod chap;
 pub mod gre;
+pub mod icmp;
 pub mod ipcp;
 pub mod ipv4;
 pub mod lcp;

@@ -1,0 +1,162 @@
+//! Accounts at work: logins, addresses, second calls, and a configuration that changes.
+
+use core::net::Ipv4Addr;
+
+use super::event::{Failure, ShownName, Step};
+use super::link::Turn;
+use super::login::{Proof, check};
+use super::server::Server;
+use super::table::Call;
+use crate::config::{Config, Duplicate, User};
+use crate::proto::ipcp::Addresses;
+use crate::proto::mschap::base_name;
+use crate::reason::Cause;
+use crate::time::Instant;
+use crate::wire::chap::Response;
+
+impl Server<'_> {
+    /// The peer of a call answered the challenge.
+    pub(super) fn login(&mut self, slot: u16, response: &Response, now: Instant) {
+        match self.judge(slot, response, now) {
+            Ok((user, proof)) => self.welcome(slot, &user, proof, response.flags, now),
+            Err(cause) => {
+                self.step(slot, now, |call, turn| call.link.refuse_login(cause, turn));
+                let name = ShownName::new(base_name(response.name));
+                self.tell(slot, Step::LoginFailed { name: name.clone(), cause });
+                self.remember_login(slot, name, cause, now);
+            }
+        }
+    }
+
+    /// The failed login itself is what a person looks for, not the end of the call behind it.
+    fn remember_login(&mut self, slot: u16, name: ShownName, cause: Cause, now: Instant) {
+        if let Some(call) = self.table.get(slot) {
+            let remote = call.path.remote;
+            self.remember(Failure { at: now, remote, name, cause });
+        }
+    }
+
+    /// Whether the login is right, and may be.
+    fn judge(
+        &mut self,
+        slot: u16,
+        response: &Response,
+        now: Instant,
+    ) -> Result<(User, Proof), Cause> {
+        let call = self.table.get(slot).ok_or(Cause::AuthTimeout)?;
+        let (source, patience) = (call.path.remote, self.patience());
+        let name = base_name(response.name);
+        if self.backoff.must_wait(source, name, patience, now) {
+            return Err(Cause::TooManyFailures);
+        }
+        match check(&self.config, call.link.challenge(), response) {
+            Ok((user, proof)) => {
+                let user = user.clone();
+                self.backoff.succeeded(source, name, now);
+                self.make_way(slot, &user, now).map(|()| (user, proof))
+            }
+            Err(cause) => {
+                let exists = cause != Cause::UnknownUser;
+                self.backoff.failed(source, name, exists, patience, now);
+                Err(cause)
+            }
+        }
+    }
+
+    /// One call per account, unless the configuration says otherwise.
+    fn make_way(&mut self, slot: u16, user: &User, now: Instant) -> Result<(), Cause> {
+        for other in 0..self.table.slots() {
+            if other == slot || !self.table.get(other).is_some_and(|call| call.is_of(user)) {
+                continue;
+            }
+            match self.config.duplicate {
+                Duplicate::Allow => {}
+                Duplicate::Refuse => return Err(Cause::AlreadyConnected),
+                Duplicate::Replace => self.end_call(other, Cause::Replaced, now),
+            }
+        }
+        Ok(())
+    }
+
+    fn welcome(&mut self, slot: u16, user: &User, proof: Proof, flags: u8, now: Instant) {
+        let name = ShownName::new(user.name.as_bytes());
+        match self.lease(slot, user) {
+            Ok(address) => {
+                let addresses = self.addresses(address);
+                self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
+                    call.user = Some(user.name.clone());
+                    call.link.login(proof, flags, addresses, turn);
+                });
+                self.tell(slot, Step::LoggedIn { name });
+            }
+            Err(cause) => {
+                self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
+                    call.link.login_without_place(&proof, flags, cause, turn);
+                });
+                self.tell(slot, Step::LoginFailed { name: name.clone(), cause });
+                self.remember_login(slot, name, cause, now);
+            }
+        }
+    }
+
+    /// The account's own address, or one of the pool. A call that logs in again keeps its lease
+    /// if it is still the same account.
+    fn lease(&mut self, slot: u16, user: &User) -> Result<Ipv4Addr, Cause> {
+        let call = self.table.get(slot).ok_or(Cause::AuthTimeout)?;
+        if let Some(address) = call.lease.filter(|_| call.is_of(user)) {
+            return Ok(address);
+        }
+        self.release_lease(slot);
+        let address = match user.ip {
+            Some(address) => {
+                self.leases.take(address, slot).then_some(address).ok_or(Cause::AddressInUse)?
+            }
+            None => {
+                let (users, local) = (&self.config.users, self.config.local_ip);
+                let reserved =
+                    |address| address == local || users.iter().any(|user| user.ip == Some(address));
+                self.leases.take_any(slot, reserved).ok_or(Cause::PoolExhausted)?
+            }
+        };
+        if let Some(call) = self.table.get_mut(slot) {
+            call.lease = Some(address);
+        }
+        Ok(address)
+    }
+
+    fn addresses(&self, peer: Ipv4Addr) -> Addresses {
+        let Config { local_ip, dns, wins, .. } = &self.config;
+        let pair = |list: &[Ipv4Addr]| [list.first().copied(), list.get(1).copied()];
+        Addresses { local: *local_ip, peer, dns: pair(dns), nbns: pair(wins) }
+    }
+
+    /// Takes a new configuration. What the sockets, the TUN and the memory were made for stays as
+    /// it is until the program starts anew: `listen`, `port`, `device`, `local_ip`, `pool`,
+    /// `max_sessions`, `max_connections`. Calls whose account is gone, disabled, or has another
+    /// password or address are disconnected; the others do not notice.
+    pub fn reload(&mut self, new: Config, now: Instant) {
+        let old = core::mem::replace(&mut self.config, new);
+        self.config.listen = old.listen;
+        self.config.port = old.port;
+        self.config.device = old.device;
+        self.config.local_ip = old.local_ip;
+        self.config.pool = old.pool;
+        self.config.max_sessions = old.max_sessions;
+        self.config.max_connections = old.max_connections;
+        for slot in 0..self.table.slots() {
+            let Some(call) = self.table.get(slot) else { continue };
+            let before = old.users.iter().find(|user| call.is_of(user));
+            let after = self.config.users.iter().find(|user| call.is_of(user));
+            if before != after {
+                self.end_call(slot, Cause::AccountChanged, now);
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Whether the call is logged in as `user`, and not on its way out.
+    fn is_of(&self, user: &User) -> bool {
+        self.link.cause().is_none() && self.user.as_ref() == Some(&user.name)
+    }
+}

@@ -1,0 +1,310 @@
+//! Calls from Outgoing-Call-Request to Call-Disconnect-Notify (RFC 2637 section 3.2), and what the
+//! steps of their links lead to.
+
+use super::event::{Event, Failure, ShownName, Step};
+use super::link::{Link, Outcome, Rules};
+use super::server::{ControlId, Server};
+use super::table::{Call, Path, Traffic};
+use crate::config::{Config, Mppe};
+use crate::limits::{CALLS_PER_CONTROL, RECEIVE_WINDOW};
+use crate::proto::ccp::Policy;
+use crate::proto::control::{State, refused_call};
+use crate::proto::tunnel::Tunnel;
+use crate::reason::{Cause, Discard};
+use crate::time::{Deadline, Instant, deadline, due, earlier};
+use crate::wire::pptp::{Disconnect, Message, OutgoingCall, OutgoingCallReply, error, result};
+
+/// Milliseconds after which the absence of any GRE packet is told.
+const NO_GRE_MS: u64 = 10_000;
+
+/// Octets that MPPE adds to an inner packet: its header, and the inner protocol field. The peer's
+/// MRU counts them (RFC 3078 section 2).
+const MPPE_OVERHEAD: u16 = 4;
+
+/// Bits per second that Outgoing-Call-Reply names; nobody holds us to it.
+const CONNECT_SPEED: u32 = 100_000_000;
+
+/// The smallest MTU of IPv4 (RFC 791 section 3.2).
+const MTU_MIN: u16 = 576;
+
+impl Call {
+    /// When the server wants to look after the call.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
+        let ack = deadline(self.tunnel.ack_at(), "acknowledgment");
+        earlier(link, earlier(ack, deadline(self.no_gre_at, "no GRE")))
+    }
+
+    fn shown_name(&self) -> ShownName {
+        ShownName::new(self.user.as_deref().unwrap_or("").as_bytes())
+    }
+}
+
+impl Server<'_> {
+    /// Answers Outgoing-Call-Request, and begins the call.
+    pub(super) fn start_call(&mut self, id: ControlId, wish: &OutgoingCall, now: Instant) {
+        let known = self.find_peer_call(id, wish.call_id).is_some();
+        let crowded = usize::from(self.control(id).calls) >= CALLS_PER_CONTROL;
+        let vacancy = self.table.vacancy(&mut self.random);
+        let refusal = match vacancy {
+            _ if known => error::BAD_CALL_ID,
+            Some((slot, call_id)) if !crowded && self.stopping.is_none() => {
+                return self.accept_call(id, slot, call_id, wish.call_id, now);
+            }
+            _ => error::NO_RESOURCE,
+        };
+        self.control_mut(id).send(&refused_call(wish.call_id, result::GENERAL_ERROR, refusal));
+        self.check_output(id, now);
+        let remote = self.control(id).remote;
+        self.push_event(Event { remote, call_id: None, step: Step::CallRefused(Cause::NoSlot) });
+        self.remember(Failure {
+            at: now,
+            remote,
+            name: ShownName::default(),
+            cause: Cause::NoSlot,
+        });
+    }
+
+    fn accept_call(
+        &mut self,
+        id: ControlId,
+        slot: u16,
+        call_id: u16,
+        peer_call_id: u16,
+        now: Instant,
+    ) {
+        let control = self.control_mut(id);
+        let path = Path { local: control.local, remote: control.remote };
+        control.calls += 1;
+        control.send(&Message::OutgoingCallReply(OutgoingCallReply {
+            call_id,
+            peer_call_id,
+            result: result::SUCCESS,
+            error: error::NONE,
+            cause: 0,
+            connect_speed: CONNECT_SPEED,
+            receive_window: RECEIVE_WINDOW,
+            processing_delay: 0,
+            physical_channel: 0,
+        }));
+        let magic = self.random.u32();
+        let link = Link::new(rules(&self.config), &self.config.name, magic, now);
+        let login_time = u64::from(self.config.login_timeout) * 1000;
+        self.table.insert(
+            slot,
+            Call {
+                call_id,
+                peer_call_id,
+                control: id,
+                path,
+                tunnel: Tunnel::new(),
+                link,
+                traffic: Traffic::default(),
+                user: None,
+                lease: None,
+                mtu: self.config.mtu,
+                since: now,
+                opened_at: None,
+                open_by: Some(now + login_time),
+                no_gre_at: Some(now + NO_GRE_MS),
+                ack_queued: false,
+            },
+        );
+        self.tell(slot, Step::Started);
+        self.step(slot, now, |call, turn| call.link.start(turn));
+        self.watch_call(slot);
+        self.check_output(id, now);
+    }
+
+    fn find_peer_call(&self, id: ControlId, peer_call_id: u16) -> Option<u16> {
+        let mut calls = self.table.iter();
+        let found = calls.find(|(_, call)| call.control == id && call.peer_call_id == peer_call_id);
+        found.map(|(slot, _)| slot)
+    }
+
+    /// Call-Clear-Request: answered by Call-Disconnect-Notify with our Call ID; the connection
+    /// stays (RFC 2637 section 2.12).
+    pub(super) fn clear_call(&mut self, id: ControlId, peer_call_id: u16, now: Instant) {
+        match self.find_peer_call(id, peer_call_id) {
+            Some(slot) => self.finish_call(slot, Cause::Cleared, now),
+            None => self.discards.count(Discard::ControlCall),
+        }
+    }
+
+    /// The peer says that its call is gone: nothing needs to be answered.
+    pub(super) fn lose_call(&mut self, id: ControlId, peer_call_id: u16, now: Instant) {
+        self.clear_call(id, peer_call_id, now);
+    }
+
+    /// The connection is over, and nothing can be said any more.
+    pub(super) fn end_calls_of(&mut self, id: ControlId, cause: Cause, now: Instant) {
+        for slot in 0..self.table.slots() {
+            if self.table.get(slot).is_some_and(|call| call.control == id) {
+                self.finish_call(slot, cause, now);
+            }
+        }
+    }
+
+    /// Does what a step of a call's link asks for, and looks after its timers.
+    pub(super) fn after(&mut self, slot: u16, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::None => {}
+            Outcome::Login(response) => self.login(slot, &response, now),
+            Outcome::Established => self.tell(slot, Step::Established),
+            Outcome::Encrypted => self.encrypted(slot, now),
+            Outcome::Open => self.opened(slot, now),
+            Outcome::Closed => self.suspended(slot, now),
+            Outcome::Ended(cause) => self.finish_call(slot, cause, now),
+        }
+        self.watch_call(slot);
+    }
+
+    fn encrypted(&mut self, slot: u16, now: Instant) {
+        let Some(call) = self.table.get(slot) else { return };
+        let methods = (call.link.receive_method(), call.link.send_method());
+        if let (Some(receive), Some(send)) = methods {
+            self.tell(slot, Step::Encrypted { receive, send });
+        }
+        let outcome = self.step(slot, now, |call, turn| call.link.release_ipcp(turn));
+        self.after(slot, outcome.unwrap_or(Outcome::None), now);
+    }
+
+    fn opened(&mut self, slot: u16, now: Instant) {
+        let limit = self.config.mtu;
+        let Some(call) = self.table.get_mut(slot) else { return };
+        let overhead = if call.link.send_method().is_some() { MPPE_OVERHEAD } else { 0 };
+        call.mtu = (call.link.lcp().peer_mru - overhead).clamp(MTU_MIN, limit);
+        call.open_by = None;
+        let (mtu, encrypted, name) = (call.mtu, overhead > 0, call.shown_name());
+        let (id, first) = (call.control, call.opened_at.is_none());
+        call.opened_at.get_or_insert(now);
+        let Some(address) = call.lease else { return };
+        self.control_mut(id).open_calls += u16::from(first);
+        self.tell(slot, Step::Open { name, address, mtu, encrypted });
+    }
+
+    /// A caller that renegotiates has as long for it as for its login.
+    fn suspended(&mut self, slot: u16, now: Instant) {
+        let login_time = u64::from(self.config.login_timeout) * 1000;
+        if let Some(call) = self.table.get_mut(slot) {
+            call.open_by = Some(now + login_time);
+            self.tell(slot, Step::Suspended);
+        }
+    }
+
+    /// Says goodbye to a caller. Its address is free for others at once.
+    pub(super) fn end_call(&mut self, slot: u16, cause: Cause, now: Instant) {
+        self.release_lease(slot);
+        let outcome = self.step(slot, now, |call, turn| call.link.end(cause, turn));
+        self.after(slot, outcome.unwrap_or(Outcome::None), now);
+    }
+
+    pub(super) fn release_lease(&mut self, slot: u16) {
+        let lease = self.table.get_mut(slot).and_then(|call| call.lease.take());
+        if let Some(address) = lease {
+            self.leases.release(address);
+        }
+    }
+
+    /// The call is over: tells the peer by Call-Disconnect-Notify, and frees everything.
+    pub(super) fn finish_call(&mut self, slot: u16, cause: Cause, now: Instant) {
+        self.release_lease(slot);
+        self.reorder.forget(slot);
+        let Some(call) = self.table.remove(slot) else { return };
+        let cause = if call.tunnel.has_received() { cause } else { without_gre(cause) };
+        self.disconnect_notify(&call, cause, now);
+        let name = call.shown_name();
+        let step = Step::Ended {
+            cause,
+            name: name.clone(),
+            seconds: now.since(call.since) / 1000,
+            traffic: call.traffic,
+        };
+        let remote = call.path.remote;
+        self.push_event(Event { remote, call_id: Some(call.call_id), step });
+        self.remember(Failure { at: now, remote, name, cause });
+    }
+
+    fn disconnect_notify(&mut self, call: &Call, cause: Cause, now: Instant) {
+        let stops = self.stopping.is_some();
+        let control = self.control_mut(call.control);
+        control.calls -= 1;
+        control.open_calls -= u16::from(call.opened_at.is_some());
+        control.idle_since = now;
+        if matches!(control.state(), State::Established | State::WaitStopReply) {
+            let (call_id, result, error) = (call.call_id, disconnect_result(cause), error::NONE);
+            let notify = Disconnect { call_id, result, error, cause: 0 };
+            control.send(&Message::CallDisconnectNotify(notify));
+        }
+        if stops && control.calls == 0 {
+            control.stop(now);
+        }
+        self.watch(self.control_deadline(call.control));
+    }
+
+    /// Runs the timers of a call that are not its link's.
+    pub(super) fn call_deadlines(&mut self, slot: u16, now: Instant) {
+        let Some(call) = self.table.get_mut(slot) else { return };
+        let (control, dead) = (call.control, call.link.seems_dead());
+        let silent = due(call.no_gre_at, now);
+        if silent {
+            call.no_gre_at = None;
+        }
+        let (tell, late) = (silent && !call.tunnel.has_received(), due(call.open_by, now));
+        if due(call.tunnel.ack_at(), now) {
+            self.queue_ack(slot);
+        }
+        if dead {
+            self.control_mut(control).hurry(now);
+        }
+        if tell {
+            self.tell(slot, Step::NoGre);
+        }
+        if late {
+            self.finish_call(slot, Cause::LoginTimeout, now);
+        }
+    }
+
+    /// Ends the calls that `wanted` names, as the administrator's wish. Returns how many.
+    pub fn disconnect(&mut self, wanted: impl Fn(&Call) -> bool, now: Instant) -> usize {
+        let mut count = 0;
+        for slot in 0..self.table.slots() {
+            if self.table.get(slot).is_some_and(&wanted) {
+                self.end_call(slot, Cause::Disconnected, now);
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// A call that heard no GRE packet at all failed for that, whatever timer ended it.
+fn without_gre(cause: Cause) -> Cause {
+    match cause {
+        Cause::LcpTimeout | Cause::LoginTimeout => Cause::NoGre,
+        cause => cause,
+    }
+}
+
+/// The result code of Call-Disconnect-Notify (RFC 2637 section 2.13).
+fn disconnect_result(cause: Cause) -> u8 {
+    match cause {
+        Cause::Cleared => result::REQUEST,
+        Cause::Shutdown | Cause::Disconnected | Cause::AccountChanged | Cause::Replaced => {
+            result::ADMIN_SHUTDOWN
+        }
+        _ => result::LOST_CARRIER,
+    }
+}
+
+/// How links are run under a configuration.
+fn rules(config: &Config) -> Rules {
+    let overhead = if config.mppe == Mppe::Off { 0 } else { MPPE_OVERHEAD };
+    Rules {
+        mru: config.mtu + overhead,
+        mppe: config.mppe,
+        policy: Policy { min: config.mppe_min, stateful: config.mppe_stateful },
+        echo_interval: u64::from(config.lcp_echo_interval) * 1000,
+        echo_failures: config.lcp_echo_failures,
+    }
+}

@@ -1,0 +1,253 @@
+//! From the caller to the LAN: GRE in, inner packets out. Functions stand in the order in which a
+//! packet meets them.
+
+use core::net::Ipv4Addr;
+
+use super::link::Outcome;
+use super::server::Server;
+use crate::limits::REORDER_MS;
+use crate::packet::Packet;
+use crate::proto::mss;
+use crate::proto::tunnel::Place;
+use crate::reason::Discard;
+use crate::time::{Instant, due};
+use crate::wire::ppp::{frame_header, protocol, protocol_field};
+use crate::wire::{Error, gre, ipv4};
+
+/// What became of a received packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It now is an inner IP packet for the TUN.
+    Tun,
+    /// It is used up.
+    Nothing,
+}
+
+impl Server<'_> {
+    /// A GRE packet from the address `from`; `packet` starts at the GRE header. Call `poll_tun`
+    /// until it has nothing more afterwards.
+    pub fn handle_gre(
+        &mut self,
+        from: Ipv4Addr,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        self.take_gre(from, packet, now).inspect_err(|&why| self.discards.count(why))
+    }
+
+    fn take_gre(
+        &mut self,
+        from: Ipv4Addr,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        let (header, len) = gre::Header::parse(packet.data()).map_err(|error| match error {
+            Error::Length => Discard::GreLength,
+            Error::Short | Error::Value => Discard::GreHeader,
+        })?;
+        let slot = self.table.find(header.call_id).ok_or(Discard::GreCall)?;
+        let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
+        if call.path.remote != from {
+            return Err(Discard::GreSource);
+        }
+        call.link.heard(now);
+        if let Some(number) = header.acknowledgment {
+            call.tunnel.acknowledge(number);
+        }
+        let Some(sequence) = header.sequence else { return Ok(Taken::Nothing) };
+        let place = call.tunnel.place(sequence);
+        packet.strip(len);
+        packet.truncate(usize::from(header.payload_length));
+        match place {
+            Place::Next => self.take_in_order(slot, sequence, packet, now),
+            Place::Ahead(_) => self.hold(slot, sequence, packet, now),
+            Place::Duplicate => Err(Discard::GreDuplicate),
+            Place::Behind => Err(Discard::GreLate),
+        }
+    }
+
+    fn take_in_order(
+        &mut self,
+        slot: u16,
+        sequence: u32,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        if let Some(call) = self.table.get_mut(slot) {
+            call.tunnel.accept(sequence, now);
+        }
+        let taken = self.take_frame(slot, packet, now);
+        self.queue_ack_if_many(slot);
+        taken
+    }
+
+    /// An early packet waits for the missing ones. When there is no more room, the earliest of
+    /// the call goes ahead in its place.
+    fn hold(
+        &mut self,
+        slot: u16,
+        sequence: u32,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        match self.reorder.hold(slot, sequence, packet, now) {
+            Ok(()) => return Ok(Taken::Nothing),
+            Err(Discard::HeldFull) => {}
+            Err(why) => return Err(why),
+        }
+        let expected = self.table.get(slot).and_then(|call| call.tunnel.expected());
+        let expected = expected.ok_or(Discard::HeldFull)?;
+        let lowest = self.reorder.lowest(slot, expected).map(|lowest| lowest.0);
+        let distance = |number: u32| number.wrapping_sub(expected);
+        match lowest.filter(|&lowest| distance(lowest) < distance(sequence)) {
+            // The packet at hand takes the place of the one that goes ahead.
+            Some(lowest) => {
+                let late = packet.clone();
+                if !self.reorder.take(slot, lowest, packet) {
+                    return Err(Discard::HeldFull);
+                }
+                self.reorder.hold(slot, sequence, &late, now)?;
+                self.take_out_of_order(slot, lowest, packet, now)
+            }
+            None => self.take_out_of_order(slot, sequence, packet, now),
+        }
+    }
+
+    /// A packet behind a gap moves the expected number on only if it is believed: a spoofed one
+    /// must not make the next thousand real ones late.
+    fn take_out_of_order(
+        &mut self,
+        slot: u16,
+        sequence: u32,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        let taken = self.take_frame(slot, packet, now);
+        // A packet that only waits for a key reset is as good as one that was opened.
+        if matches!(taken, Ok(_) | Err(Discard::MppeReset)) {
+            if let Some(call) = self.table.get_mut(slot) {
+                call.tunnel.accept(sequence, now);
+            }
+            self.queue_ack_if_many(slot);
+        }
+        taken
+    }
+
+    /// The next packet that the reorder buffers let go, as an inner IP packet. Call it until it
+    /// says false after each `handle_gre` and `handle_timeout`.
+    pub fn poll_tun(&mut self, packet: &mut Packet, now: Instant) -> bool {
+        while let Some((slot, sequence, in_order)) = self.releasable(now) {
+            if !self.reorder.take(slot, sequence, packet) {
+                return false;
+            }
+            let taken = match in_order {
+                true => self.take_in_order(slot, sequence, packet, now),
+                false => self.take_out_of_order(slot, sequence, packet, now),
+            };
+            match taken {
+                Ok(Taken::Tun) => return true,
+                Ok(Taken::Nothing) => {}
+                Err(why) => self.discards.count(why),
+            }
+        }
+        false
+    }
+
+    /// A held packet whose turn it is, or that has waited long enough for the ones before it.
+    fn releasable(&self, now: Instant) -> Option<(u16, u32, bool)> {
+        if self.reorder.is_empty() {
+            return None;
+        }
+        self.reorder.owners().find_map(|slot| {
+            let expected = self.table.get(slot)?.tunnel.expected()?;
+            let (sequence, since) = self.reorder.lowest(slot, expected)?;
+            let in_order = sequence == expected;
+            let released = in_order || due(Some(since + REORDER_MS), now);
+            released.then_some((slot, sequence, in_order))
+        })
+    }
+
+    /// A PPP frame: an inner packet, or one for the link itself.
+    fn take_frame(
+        &mut self,
+        slot: u16,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        if packet.is_empty() {
+            return Ok(Taken::Nothing);
+        }
+        let (number, len) = frame_header(packet.data()).map_err(|_| Discard::PppFrame)?;
+        packet.strip(len);
+        match number {
+            protocol::COMPRESSED => self.take_sealed(slot, packet, now),
+            protocol::IPV4 | protocol::IPV6 => {
+                let call = self.table.get(slot).ok_or(Discard::GreCall)?;
+                match call.link.admits_clear() {
+                    true => self.take_inner(slot, number, packet),
+                    false => Err(Discard::MppeClear),
+                }
+            }
+            _ => self.take_control(slot, number, packet, now).map(|()| Taken::Nothing),
+        }
+    }
+
+    fn take_control(
+        &mut self,
+        slot: u16,
+        number: u16,
+        packet: &Packet,
+        now: Instant,
+    ) -> Result<(), Discard> {
+        let information = packet.data();
+        let outcome = self
+            .step(slot, now, |call, turn| call.link.handle(number, information, turn))
+            .unwrap_or(Ok(Outcome::None));
+        // Refused or not, the step may have set a timer.
+        self.watch_call(slot);
+        self.after(slot, outcome?, now);
+        Ok(())
+    }
+
+    fn take_sealed(
+        &mut self,
+        slot: u16,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        let opened = self.step(slot, now, |call, turn| call.link.open_sealed(packet, turn));
+        let opened = opened.unwrap_or(Err(Discard::GreCall));
+        if opened == Err(Discard::MppeReset) {
+            self.watch_call(slot);
+        }
+        opened?;
+        let (number, len) = protocol_field(packet.data()).map_err(|_| Discard::InnerPacket)?;
+        packet.strip(len);
+        self.take_inner(slot, number, packet)
+    }
+
+    /// An inner packet passes if the network phase is open and it comes from the leased address.
+    fn take_inner(
+        &mut self,
+        slot: u16,
+        number: u16,
+        packet: &mut Packet,
+    ) -> Result<Taken, Discard> {
+        let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
+        if number != protocol::IPV4 {
+            return Err(Discard::InnerProtocol);
+        }
+        if !call.link.is_open() {
+            return Err(Discard::InnerPhase);
+        }
+        let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::InnerPacket)?;
+        if call.lease != Some(header.source) {
+            return Err(Discard::InnerSource);
+        }
+        packet.truncate(header.total_len);
+        mss::clamp(packet.data_mut(), &header, call.mtu);
+        call.traffic.rx_packets += 1;
+        call.traffic.rx_bytes += header.total_len as u64;
+        Ok(Taken::Tun)
+    }
+}

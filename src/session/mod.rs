@@ -1,0 +1,31 @@
+//! Calls, and all of them together: [`Server`] is what the program around the library sees.
+
+mod accounts;
+mod backoff;
+mod calls;
+mod connections;
+pub mod event;
+mod inbound;
+mod keepalive;
+pub mod leases;
+pub mod link;
+pub mod login;
+mod outbound;
+pub mod reorder;
+mod server;
+mod shutdown;
+pub mod status;
+mod storage;
+pub mod table;
+
+pub use event::{Event, Failure, Step};
+pub use inbound::Taken;
+pub use outbound::Forward;
+pub use server::{ControlId, Server};
+pub use status::SessionStatus;
+pub use storage::{Sizes, Storage};
+pub use table::{Call, Path, Session};
+
+pub use crate::proto::control::Control;
+pub use crate::proto::frames::Frame;
+pub use reorder::Held;

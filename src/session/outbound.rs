@@ -1,0 +1,131 @@
+//! From the LAN to the caller: inner packets in, GRE out; and the frames and acknowledgments that
+//! are our own. Functions stand in the order in which a packet meets them.
+
+use super::server::Server;
+use super::table::{Call, Path};
+use crate::packet::Packet;
+use crate::proto::mss;
+use crate::reason::Discard;
+use crate::time::Instant;
+use crate::wire::ppp::{ADDRESS_CONTROL, protocol};
+use crate::wire::{Writer, gre, icmp, ipv4};
+
+/// Where a packet from the TUN goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    /// To a caller: it now starts at the GRE header.
+    Gre(Path),
+    /// Back to the TUN: it now is an ICMP message to its sender.
+    Tun,
+}
+
+impl Server<'_> {
+    /// A packet that the kernel routed into the TUN.
+    pub fn handle_tun(&mut self, packet: &mut Packet, now: Instant) -> Result<Forward, Discard> {
+        self.take_tun(packet, now).inspect_err(|&why| self.discards.count(why))
+    }
+
+    fn take_tun(&mut self, packet: &mut Packet, _now: Instant) -> Result<Forward, Discard> {
+        let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::TunPacket)?;
+        packet.truncate(header.total_len);
+        let slot = self.leases.find(header.destination).ok_or(Discard::TunDestination)?;
+        let (local_ip, limit) = (self.config.local_ip, self.config.mtu);
+        let call = self.table.get_mut(slot).ok_or(Discard::TunDestination)?;
+        if header.total_len > usize::from(call.mtu) {
+            if icmp::fragmentation_needed(packet, &header, local_ip, call.mtu) {
+                return Ok(Forward::Tun);
+            }
+            // Without the DF bit the caller gets it whole: by RFC 1661 section 6.1 every peer
+            // takes 1500 octets, whatever MRU it asked for.
+            if header.total_len > usize::from(limit) {
+                return Err(Discard::TunSize);
+            }
+        }
+        mss::clamp(packet.data_mut(), &header, call.mtu);
+        call.send(packet)?;
+        call.traffic.tx_packets += 1;
+        call.traffic.tx_bytes += header.total_len as u64;
+        Ok(Forward::Gre(call.path))
+    }
+
+    /// The next GRE packet of our own: a PPP frame, or an acknowledgment that goes alone.
+    pub fn poll_gre(&mut self, packet: &mut Packet, now: Instant) -> Option<Path> {
+        self.poll_frame(packet).or_else(|| self.poll_acknowledgment(packet, now))
+    }
+
+    fn poll_frame(&mut self, packet: &mut Packet) -> Option<Path> {
+        while let Some(frame) = self.frames.pop() {
+            let slot = frame.owner();
+            if !packet.set(frame.octets()) || !packet.prepend(&ADDRESS_CONTROL) {
+                continue;
+            }
+            // The call may be over since.
+            if let Some(call) = self.table.get_mut(slot) {
+                call.prepend_gre(packet);
+                return Some(call.path);
+            }
+        }
+        None
+    }
+
+    fn poll_acknowledgment(&mut self, packet: &mut Packet, now: Instant) -> Option<Path> {
+        while let Some(slot) = self.ack_queue.pop_front() {
+            let Some(call) = self.table.get_mut(slot) else { continue };
+            call.ack_queued = false;
+            let Some(header) = call.tunnel.acknowledgment_header(call.peer_call_id, now) else {
+                continue;
+            };
+            packet.filled(0);
+            prepend_header(packet, &header);
+            return Some(call.path);
+        }
+        None
+    }
+
+    /// After a received packet: an acknowledgment goes alone at the end of the turn if many
+    /// packets wait for one.
+    pub(super) fn queue_ack_if_many(&mut self, slot: u16) {
+        let Some(call) = self.table.get(slot) else { return };
+        let at = call.tunnel.ack_at();
+        if call.tunnel.has_many_unacknowledged() {
+            self.queue_ack(slot);
+        }
+        self.watch(crate::time::deadline(at, "acknowledgment"));
+    }
+
+    pub(super) fn queue_ack(&mut self, slot: u16) {
+        let Some(call) = self.table.get_mut(slot).filter(|call| !call.ack_queued) else { return };
+        // When the queue is full, the call's timer comes again.
+        call.ack_queued = self.ack_queue.push_back(slot).is_ok();
+    }
+}
+
+impl Call {
+    /// Turns an inner IPv4 packet into a GRE packet for the caller.
+    fn send(&mut self, packet: &mut Packet) -> Result<(), Discard> {
+        let (pfc, acfc) = (self.link.lcp().peer_pfc, self.link.lcp().peer_acfc);
+        packet.prepend(&protocol::IPV4.to_be_bytes());
+        if self.link.seal(packet)? {
+            let field = protocol::COMPRESSED.to_be_bytes();
+            packet.prepend(if pfc { &field[1..] } else { &field });
+        }
+        if !acfc {
+            packet.prepend(&ADDRESS_CONTROL);
+        }
+        self.prepend_gre(packet);
+        Ok(())
+    }
+
+    /// The next sequence number, and an acknowledgment if one is due.
+    fn prepend_gre(&mut self, packet: &mut Packet) {
+        let header = self.tunnel.data_header(self.peer_call_id, packet.len() as u16);
+        prepend_header(packet, &header);
+    }
+}
+
+fn prepend_header(packet: &mut Packet, header: &gre::Header) {
+    let mut octets = [0; gre::HEADER_MAX];
+    let mut writer = Writer::new(&mut octets);
+    header.emit(&mut writer);
+    packet.prepend(writer.written());
+}

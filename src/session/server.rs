@@ -1,0 +1,184 @@
+//! The whole server as the program sees it: octets and packets in, octets and packets out.
+
+use heapless::Deque;
+
+use super::backoff::{Backoff, Patience};
+use super::event::{Event, Failure, Step};
+use super::leases::Leases;
+use super::link::{Outcome, Turn};
+use super::reorder::Reorder;
+use super::shutdown::Stopping;
+use super::storage::Storage;
+use super::table::{Call, Table};
+use crate::config::Config;
+use crate::limits::{EVENTS, FAILURES, SESSIONS};
+use crate::proto::control::Control;
+use crate::proto::frames::Frames;
+use crate::random::Random;
+use crate::reason::{Causes, Discard, Discards};
+use crate::time::{Deadline, Instant, deadline, due, earlier};
+
+/// A control connection, from `handle_accept` to `handle_close`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ControlId(pub u16);
+
+/// Steps of one call's timers in one go: every protocol has one, and none starts another anew.
+const TIMER_STEPS: usize = 8;
+
+/// Calls whose acknowledgments may wait to go alone; more wait for their timer.
+const ACK_QUEUE: usize = 64;
+
+/// A PPTP server.
+pub struct Server<'a> {
+    pub(super) config: Config,
+    pub(super) table: Table<'a>,
+    pub(super) leases: Leases<'a>,
+    pub(super) controls: &'a mut [Control],
+    pub(super) frames: Frames<'a>,
+    pub(super) reorder: Reorder<'a>,
+    pub(super) backoff: Backoff,
+    pub(super) random: Random,
+    pub(super) ack_queue: Deque<u16, ACK_QUEUE>,
+    pub(super) discards: Discards,
+    pub(super) causes: Causes,
+    pub(super) failures: Deque<Failure, FAILURES>,
+    events: Deque<Event, EVENTS>,
+    /// No timer is due before this; kept low by every step, made exact when it is reached.
+    wake: Option<Deadline>,
+    pub(super) stopping: Option<Stopping>,
+}
+
+impl<'a> Server<'a> {
+    /// A server without calls. `storage` has the sizes of `Sizes::of(&config)`; `seed` is 32
+    /// octets of the kernel's entropy.
+    pub fn new(config: Config, storage: Storage<'a>, seed: [u8; 32]) -> Server<'a> {
+        let slots = storage.sessions.len().min(SESSIONS);
+        Server {
+            table: Table::new(&mut storage.sessions[..slots]),
+            leases: Leases::new(config.pool, storage.addresses),
+            controls: storage.controls,
+            frames: Frames::new(storage.frames),
+            reorder: Reorder::new(storage.held),
+            backoff: Backoff::new(),
+            random: Random::new(seed),
+            ack_queue: Deque::new(),
+            discards: Discards::default(),
+            causes: Causes::default(),
+            failures: Deque::new(),
+            events: Deque::new(),
+            wake: None,
+            stopping: None,
+            config,
+        }
+    }
+
+    /// Mixes fresh entropy in.
+    pub fn reseed(&mut self, fresh: [u8; 32]) {
+        self.random.reseed(fresh);
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called, and what for.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let reorder = deadline(self.reorder.poll_timeout(), "reorder limit");
+        earlier(self.wake, reorder)
+    }
+
+    /// Runs everything whose time has come. Afterwards `poll_tun`, `poll_gre`, `control_output`
+    /// and `poll_event` may have something.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if !due(self.wake.map(|wake| wake.0), now) {
+            return;
+        }
+        for slot in 0..self.table.slots() {
+            self.call_timeout(slot, now);
+        }
+        for index in 0..self.controls.len() {
+            self.control_timeout(ControlId(index as u16), now);
+        }
+        self.stopping_timeout(now);
+        self.wake = self.next_deadline();
+    }
+
+    fn next_deadline(&self) -> Option<Deadline> {
+        let calls = self.table.iter().filter_map(|(_, call)| call.poll_timeout());
+        let controls = (0..self.controls.len() as u16).map(ControlId);
+        let controls = controls.filter_map(|id| self.control_deadline(id));
+        let first = calls.chain(controls).min_by_key(|deadline| deadline.0);
+        earlier(first, self.stopping_deadline())
+    }
+
+    fn call_timeout(&mut self, slot: u16, now: Instant) {
+        for _ in 0..TIMER_STEPS {
+            let outcome = self.step(slot, now, |call, turn| call.link.handle_timeout(turn));
+            match outcome {
+                None | Some(Outcome::None) => break,
+                Some(outcome) => self.after(slot, outcome, now),
+            }
+        }
+        self.call_deadlines(slot, now);
+    }
+
+    /// Something was done with a call: its timers may be earlier than the one that is waited for.
+    pub(super) fn watch_call(&mut self, slot: u16) {
+        let deadline = self.table.get(slot).and_then(Call::poll_timeout);
+        self.watch(deadline);
+    }
+
+    pub(super) fn watch(&mut self, deadline: Option<Deadline>) {
+        self.wake = earlier(self.wake, deadline);
+    }
+
+    /// Lets `work` do something with a call, its frames going to the outbox.
+    pub(super) fn step<T>(
+        &mut self,
+        slot: u16,
+        now: Instant,
+        work: impl FnOnce(&mut Call, &mut Turn) -> T,
+    ) -> Option<T> {
+        let call = self.table.get_mut(slot)?;
+        let out = self.frames.outlet(slot, call.link.lcp().send_limit());
+        let result = work(call, &mut Turn { out, random: &mut self.random, now });
+        for _ in 0..self.frames.take_lost() {
+            self.discards.count(Discard::OutboxFull);
+        }
+        Some(result)
+    }
+
+    /// Tells what happened to a call.
+    pub(super) fn tell(&mut self, slot: u16, step: Step) {
+        if let Some(call) = self.table.get(slot) {
+            let (remote, call_id) = (call.path.remote, Some(call.call_id));
+            self.push_event(Event { remote, call_id, step });
+        }
+    }
+
+    /// When nobody reads them, the oldest events make room.
+    pub(super) fn push_event(&mut self, event: Event) {
+        if self.events.is_full() {
+            self.events.pop_front();
+        }
+        let _room_was_made = self.events.push_back(event);
+    }
+
+    /// Remembers why a call failed or ended.
+    pub(super) fn remember(&mut self, failure: Failure) {
+        self.causes.count(failure.cause);
+        if self.failures.is_full() {
+            self.failures.pop_front();
+        }
+        let _room_was_made = self.failures.push_back(failure);
+    }
+
+    /// How many failed logins are borne, from the configuration.
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            failures: self.config.backoff_failures,
+            window: u64::from(self.config.backoff_time) * 1000,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the server tells about itself and its calls.
+
+use core::net::Ipv4Addr;
+
+use super::event::Failure;
+use super::server::Server;
+use super::table::{Call, Traffic};
+use crate::config::Config;
+use crate::proto::mppe::Method;
+use crate::reason::{Causes, Discards};
+use crate::time::Instant;
+
+/// What is shown of one call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SessionStatus<'s> {
+    /// The Call ID that we gave: it names the call.
+    pub call_id: u16,
+    /// The account; empty before the login.
+    pub name: &'s str,
+    /// The inner address, once leased.
+    pub address: Option<Ipv4Addr>,
+    /// The caller's outer address.
+    pub peer: Ipv4Addr,
+    /// When the call began.
+    pub since: Instant,
+    /// Octets of the largest inner packet.
+    pub mtu: u16,
+    /// How packets from the caller are encrypted.
+    pub receive: Option<Method>,
+    /// How packets to the caller are encrypted.
+    pub send: Option<Method>,
+    /// `connecting`, `open` or `closing`.
+    pub state: &'static str,
+    pub traffic: Traffic,
+}
+
+impl Call {
+    /// What is shown of the call.
+    pub fn status(&self) -> SessionStatus<'_> {
+        SessionStatus {
+            call_id: self.call_id,
+            name: self.user.as_deref().unwrap_or(""),
+            address: self.lease,
+            peer: self.path.remote,
+            since: self.since,
+            mtu: self.mtu,
+            receive: self.link.receive_method(),
+            send: self.link.send_method(),
+            state: match () {
+                () if self.link.cause().is_some() => "closing",
+                () if self.link.is_open() => "open",
+                () => "connecting",
+            },
+            traffic: self.traffic,
+        }
+    }
+}
+
+impl Server<'_> {
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What was dropped, by reason.
+    pub fn discards(&self) -> &Discards {
+        &self.discards
+    }
+
+    /// How calls ended, by cause.
+    pub fn causes(&self) -> &Causes {
+        &self.causes
+    }
+
+    /// All calls.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionStatus<'_>> {
+        self.table.iter().map(|(_, call)| call.status())
+    }
+
+    /// The calls that failed or ended last, oldest first.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.failures.iter()
+    }
+
+    /// Inner addresses that are leased.
+    pub fn leased(&self) -> usize {
+        self.leases.count()
+    }
+}

@@ -1,0 +1,40 @@
+//! The memory that the program lends to the library, sized by the configuration.
+
+use super::{Control, Frame, Held, Session};
+use crate::config::Config;
+use crate::limits;
+
+/// Control connections that are being closed to make room for new ones.
+const SPARE_CONTROLS: usize = 8;
+
+/// How many elements of each kind a configuration needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    pub sessions: usize,
+    pub controls: usize,
+    pub held: usize,
+    pub frames: usize,
+    pub addresses: usize,
+}
+
+impl Sizes {
+    /// What `config` needs.
+    pub fn of(config: &Config) -> Sizes {
+        Sizes {
+            sessions: usize::from(config.max_sessions),
+            controls: usize::from(config.max_connections) + SPARE_CONTROLS,
+            held: limits::HELD,
+            frames: limits::FRAMES,
+            addresses: config.pool.count(),
+        }
+    }
+}
+
+/// The memory; every element starts as its default.
+pub struct Storage<'a> {
+    pub sessions: &'a mut [Session],
+    pub controls: &'a mut [Control],
+    pub held: &'a mut [Held],
+    pub frames: &'a mut [Frame],
+    pub addresses: &'a mut [u16],
+}
