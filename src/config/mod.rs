@@ -1,9 +1,21 @@
-//! The configuration: one visible list of defaults, and the checks between fields. The text of a
-//! UCI file becomes a `Config` in `uci.rs`.
+//! The configuration and one visible list of its defaults. The text of a file goes through
+//! `uci.rs` (text to statements), `load.rs` (statements to fields, by the table of all options in
+//! `options.rs` and the values in `value.rs`) and `check.rs` (fields that must fit each other);
+//! what is wrong is collected in `problem.rs`.
+
+mod check;
+mod load;
+pub mod options;
+mod problem;
+pub mod uci;
+mod value;
 
 use core::net::Ipv4Addr;
 
 use heapless::{String, Vec};
+
+pub use load::{Account, Draft};
+pub use problem::{Allowed, Problem, Problems};
 
 use crate::limits::{DEVICE_NAME, HOST_NAME, LISTEN, USERNAME, USERS, ZONE_NAME};
 use crate::proto::mppe::Strength;
@@ -11,8 +23,11 @@ use crate::proto::mppe::Strength;
 /// What a call must have: MPPE (RFC 3078) always, if the caller wants it, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mppe {
+    /// Always: no clear packet passes.
     Required,
+    /// If the caller wants it.
     Optional,
+    /// Never.
     Off,
 }
 
@@ -30,7 +45,9 @@ pub enum Duplicate {
 /// Addresses that are leased to callers: `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
+    /// The lowest address.
     pub first: Ipv4Addr,
+    /// The highest address, not below `first`.
     pub last: Ipv4Addr,
 }
 
@@ -57,18 +74,26 @@ impl Pool {
 /// How verbose the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
+    /// What keeps the server from working.
     Error,
+    /// What a person should look at.
     Warn,
+    /// Each step of each call's life.
     Info,
+    /// Each control message and each PPP frame that is negotiated.
     Debug,
+    /// Each packet.
     Trace,
 }
 
 /// One account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
+    /// Whether it may dial in.
     pub enabled: bool,
+    /// As callers type it, without a domain; compared octet by octet.
     pub name: String<USERNAME>,
+    /// Its password.
     pub secret: Secret,
     /// The address that this account always gets.
     pub ip: Option<Ipv4Addr>,
@@ -97,6 +122,7 @@ pub struct Config {
     pub enabled: bool,
     /// Local addresses to listen on.
     pub listen: Vec<Ipv4Addr, LISTEN>,
+    /// TCP port of the control connection (RFC 2637 section 1.3: 1723).
     pub port: u16,
     /// Firewall zone that the callers join.
     pub zone: String<ZONE_NAME>,
@@ -106,11 +132,13 @@ pub struct Config {
     pub name: String<HOST_NAME>,
     /// Our address inside the tunnel.
     pub local_ip: Ipv4Addr,
+    /// The callers' addresses; `local_ip` is not one of them.
     pub pool: Pool,
     /// DNS servers that callers are told (RFC 1877).
     pub dns: Vec<Ipv4Addr, 2>,
     /// NBNS servers that callers are told (RFC 1877).
     pub wins: Vec<Ipv4Addr, 2>,
+    /// Whether calls are encrypted.
     pub mppe: Mppe,
     /// The weakest MPPE key that is accepted.
     pub mppe_min: Strength,
@@ -132,11 +160,83 @@ pub struct Config {
     pub lcp_echo_interval: u16,
     /// Unanswered LCP echoes after which the call ends.
     pub lcp_echo_failures: u8,
+    /// What happens to a second call of one account.
     pub duplicate: Duplicate,
     /// Failed logins of one source address or account before it has to wait; 0 is never.
     pub backoff_failures: u16,
     /// Seconds that it has to wait.
     pub backoff_time: u16,
+    /// How verbose the log is.
     pub log_level: LogLevel,
+    /// The accounts: names and fixed addresses are unique.
     pub users: Vec<User, USERS>,
+}
+
+impl Default for Config {
+    /// The values of a file that says nothing. There are no accounts.
+    fn default() -> Config {
+        let local_ip = Ipv4Addr::new(192, 168, 77, 1);
+        Config {
+            enabled: true,
+            listen: Vec::from_iter([Ipv4Addr::UNSPECIFIED]),
+            port: 1723,
+            zone: short("lan"),
+            device: short("pptps0"),
+            name: short("pptp-server"),
+            local_ip,
+            pool: Pool {
+                first: Ipv4Addr::new(192, 168, 77, 10),
+                last: Ipv4Addr::new(192, 168, 77, 99),
+            },
+            dns: Vec::from_iter([local_ip]),
+            wins: Vec::new(),
+            mppe: Mppe::Required,
+            mppe_min: Strength::Bits128,
+            mppe_stateful: false,
+            mtu: 1400,
+            max_sessions: 32,
+            max_connections: 64,
+            max_per_address: 8,
+            login_timeout: 30,
+            echo_interval: 60,
+            lcp_echo_interval: 20,
+            lcp_echo_failures: 4,
+            duplicate: Duplicate::Replace,
+            backoff_failures: 5,
+            backoff_time: 300,
+            log_level: LogLevel::Info,
+            users: Vec::new(),
+        }
+    }
+}
+
+/// A string that is known to fit.
+fn short<const N: usize>(text: &str) -> String<N> {
+    String::try_from(text).unwrap_or_default()
+}
+
+impl Config {
+    /// Reads the text of a UCI file. Warnings do not refuse it: unknown options, which are ignored,
+    /// and what is allowed but probably not meant.
+    #[expect(clippy::result_large_err, reason = "there is no heap to put the problems on")]
+    pub fn parse(text: &[u8], warnings: &mut Problems) -> Result<Config, Problems> {
+        let (config, report) = load::load(text);
+        *warnings = report.warnings;
+        if report.errors.is_empty() { Ok(config) } else { Err(report.errors) }
+    }
+
+    /// Callers are told our own address as their DNS server: the router answers there.
+    fn tell_own_dns(&mut self) {
+        self.dns = Vec::from_iter([self.local_ip]);
+    }
+}
+
+impl User {
+    /// An enabled account with a plain password and no fixed address. The error says what is wrong
+    /// with the name or the password.
+    pub fn new(name: &str, password: &str) -> Result<User, &'static str> {
+        value::user_name(name)?;
+        let name = String::try_from(name).map_err(|_| "is too long")?;
+        Ok(User { enabled: true, name, secret: value::password(password)?, ip: None })
+    }
 }

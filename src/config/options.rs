@@ -1,0 +1,416 @@
+//! Every option of the configuration file: its name, what it takes, its default, what it means
+//! and where it goes. To add an option, add a row here (and its field to `Config` or `Account`).
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use heapless::VecView;
+use heapless::string::StringView;
+
+use super::load::Draft;
+use super::value::{self, Fault};
+use super::{Duplicate, LogLevel, Mppe, Pool, Secret};
+use crate::limits;
+use crate::proto::mppe::Strength;
+
+/// One option.
+#[derive(Debug)]
+pub struct Row {
+    /// The name in the file.
+    pub name: &'static str,
+    /// What it takes, and where that goes.
+    pub field: Field,
+    /// The value when the file gives none, as it would be written; items of a list with blanks
+    /// between.
+    pub default: &'static str,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// One type of section.
+#[derive(Debug)]
+pub struct Section {
+    /// The type in the file.
+    pub kind: &'static str,
+    /// Its options.
+    pub rows: &'static [Row],
+}
+
+/// A word of a choice and what it sets.
+pub type Word = (&'static str, fn(&mut Draft));
+
+/// What an option takes, and where that goes. Displays what is allowed.
+#[derive(Debug)]
+pub enum Field {
+    /// On or off.
+    Switch(fn(&mut Draft, bool)),
+    /// A number within two limits.
+    Number(u16, u16, fn(&mut Draft, u16)),
+    /// One of some words.
+    Choice(&'static [Word]),
+    /// An address that a machine can have.
+    Address(fn(&mut Draft, Ipv4Addr)),
+    /// The same, or none.
+    FixedAddress(fn(&mut Draft) -> &mut Option<Ipv4Addr>),
+    /// A list of addresses to listen on.
+    Listen(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
+    /// A list of servers that callers are told.
+    Servers(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
+    /// A range of addresses.
+    Pool(fn(&mut Draft, Pool)),
+    /// A name: octets, characters beside letters and digits.
+    Name(usize, &'static str, fn(&mut Draft) -> &mut StringView),
+    /// The name of a network device.
+    Device(fn(&mut Draft) -> &mut StringView),
+    /// A list of firewall zones, which the init script reads.
+    Zones,
+    /// The name of an account.
+    UserName(fn(&mut Draft) -> &mut StringView),
+    /// A password.
+    Password(fn(&mut Draft) -> &mut Option<Secret>),
+    /// The NT hash of a password.
+    NtHash(fn(&mut Draft) -> &mut Option<Secret>),
+}
+
+/// Every type of section with its options.
+pub const ALL: &[Section] =
+    &[Section { kind: "server", rows: SERVER }, Section { kind: "user", rows: USER }];
+
+/// Characters of zones and devices beside letters and digits.
+const ZONE: &str = "_-";
+const DEVICE: &str = "._-";
+
+/// `config server 'main'`.
+pub const SERVER: &[Row] = &[
+    Row {
+        name: "enabled",
+        field: Field::Switch(|d, on| d.config.enabled = on),
+        default: "1",
+        help: "Whether the init script starts the server.",
+    },
+    Row {
+        name: "listen",
+        field: Field::Listen(|d| d.config.listen.as_mut_view()),
+        default: "0.0.0.0",
+        help: "Addresses of this router to listen on; 0.0.0.0 is all of them.",
+    },
+    Row {
+        name: "port",
+        field: Field::Number(1, u16::MAX, |d, n| d.config.port = n),
+        default: "1723",
+        help: "TCP port of the control connection. Windows always dials 1723.",
+    },
+    Row {
+        name: "src",
+        field: Field::Zones,
+        default: "wan",
+        help: "Firewall zones from which callers may dial in; the init script opens them.",
+    },
+    Row {
+        name: "zone",
+        field: Field::Name(limits::ZONE_NAME, ZONE, |d| d.config.zone.as_mut_view()),
+        default: "lan",
+        help: "Firewall zone that the callers join.",
+    },
+    Row {
+        name: "device",
+        field: Field::Device(|d| d.config.device.as_mut_view()),
+        default: "pptps0",
+        help: "Name of the network device of all callers.",
+    },
+    Row {
+        name: "name",
+        field: Field::Name(limits::HOST_NAME, DEVICE, |d| d.config.name.as_mut_view()),
+        default: "pptp-server",
+        help: "Name that the server tells its callers.",
+    },
+    Row {
+        name: "local_ip",
+        field: Field::Address(|d, address| d.config.local_ip = address),
+        default: "192.168.77.1",
+        help: "The server's own address inside the tunnel.",
+    },
+    Row {
+        name: "pool",
+        field: Field::Pool(|d, pool| d.config.pool = pool),
+        default: "192.168.77.10-192.168.77.99",
+        help: "Addresses that callers get, from the first to the last.",
+    },
+    Row {
+        name: "dns",
+        field: Field::Servers(|d| d.config.dns.as_mut_view()),
+        default: LOCAL_IP,
+        help: "DNS servers that callers are told. Without any it is the address of local_ip.",
+    },
+    Row {
+        name: "wins",
+        field: Field::Servers(|d| d.config.wins.as_mut_view()),
+        default: "",
+        help: "WINS servers that callers are told.",
+    },
+    Row {
+        name: "mppe",
+        field: Field::Choice(&[
+            ("required", |d| d.config.mppe = Mppe::Required),
+            ("optional", |d| d.config.mppe = Mppe::Optional),
+            ("off", |d| d.config.mppe = Mppe::Off),
+        ]),
+        default: "required",
+        help: "Encryption: callers must use it, may use it, or never do.",
+    },
+    Row {
+        name: "mppe_min_bits",
+        field: Field::Choice(&[
+            ("128", |d| d.config.mppe_min = Strength::Bits128),
+            ("56", |d| d.config.mppe_min = Strength::Bits56),
+            ("40", |d| d.config.mppe_min = Strength::Bits40),
+        ]),
+        default: "128",
+        help: "Shortest encryption key that is accepted. 56 and 40 bits protect nothing.",
+    },
+    Row {
+        name: "mppe_stateful",
+        field: Field::Switch(|d, on| d.config.mppe_stateful = on),
+        default: "0",
+        help: "Whether callers may choose stateful encryption, which stalls when packets get lost.",
+    },
+    Row {
+        name: "mtu",
+        field: Field::Number(576, 1456, |d, n| d.config.mtu = n),
+        default: "1400",
+        help: "Octets of the largest packet inside the tunnel.",
+    },
+    Row {
+        name: "max_sessions",
+        field: Field::Number(1, limits::SESSIONS as u16, |d, n| d.config.max_sessions = n),
+        default: "32",
+        help: "Calls at once.",
+    },
+    Row {
+        name: "max_connections",
+        field: Field::Number(1, limits::CONTROLS as u16, |d, n| d.config.max_connections = n),
+        default: "64",
+        help: "TCP connections at once, logged in or not.",
+    },
+    Row {
+        name: "max_per_address",
+        field: Field::Number(1, limits::CONTROLS as u16, |d, n| d.config.max_per_address = n),
+        default: "8",
+        help: "TCP connections at once from one address before they are logged in.",
+    },
+    Row {
+        name: "login_timeout",
+        field: Field::Number(5, 600, |d, n| d.config.login_timeout = n),
+        default: "30",
+        help: "Seconds from the TCP connection to an open call.",
+    },
+    Row {
+        name: "echo_interval",
+        field: Field::Number(5, 3600, |d, n| d.config.echo_interval = n),
+        default: "60",
+        help: "Seconds of silence after which the TCP connection is tested by an echo.",
+    },
+    Row {
+        name: "lcp_echo_interval",
+        field: Field::Number(0, 3600, |d, n| d.config.lcp_echo_interval = n),
+        default: "20",
+        help: "Seconds of silence after which a call is tested by an echo; 0 is never.",
+    },
+    Row {
+        name: "lcp_echo_failures",
+        field: Field::Number(1, 255, |d, n| d.config.lcp_echo_failures = n.to_be_bytes()[1]),
+        default: "4",
+        help: "Unanswered echoes after which a call ends.",
+    },
+    Row {
+        name: "duplicate",
+        field: Field::Choice(&[
+            ("replace", |d| d.config.duplicate = Duplicate::Replace),
+            ("refuse", |d| d.config.duplicate = Duplicate::Refuse),
+            ("allow", |d| d.config.duplicate = Duplicate::Allow),
+        ]),
+        default: "replace",
+        help: "A second call of one account takes the place of the first, is refused, or both stay.",
+    },
+    Row {
+        name: "backoff_failures",
+        field: Field::Number(0, 1000, |d, n| d.config.backoff_failures = n),
+        default: "5",
+        help: "Failed logins of one address or account before it has to wait; 0 is never.",
+    },
+    Row {
+        name: "backoff_time",
+        field: Field::Number(1, u16::MAX, |d, n| d.config.backoff_time = n),
+        default: "300",
+        help: "Seconds that it has to wait.",
+    },
+    Row {
+        name: "log_level",
+        field: Field::Choice(&[
+            ("error", |d| d.config.log_level = LogLevel::Error),
+            ("warn", |d| d.config.log_level = LogLevel::Warn),
+            ("info", |d| d.config.log_level = LogLevel::Info),
+            ("debug", |d| d.config.log_level = LogLevel::Debug),
+            ("trace", |d| d.config.log_level = LogLevel::Trace),
+        ]),
+        default: "info",
+        help: "How much is logged.",
+    },
+];
+
+/// `config user`.
+pub const USER: &[Row] = &[
+    Row {
+        name: "enabled",
+        field: Field::Switch(|d, on| d.account.enabled = on),
+        default: "1",
+        help: "Whether the account may dial in.",
+    },
+    Row {
+        name: "username",
+        field: Field::UserName(|d| d.account.name.as_mut_view()),
+        default: "",
+        help: "Name of the account; capital and small letters differ.",
+    },
+    Row {
+        name: "password",
+        field: Field::Password(|d| &mut d.account.password),
+        default: "",
+        help: "Password of the account. Give either this or nt_hash.",
+    },
+    Row {
+        name: "nt_hash",
+        field: Field::NtHash(|d| &mut d.account.nt_hash),
+        default: "",
+        help: "NT hash of the password, as `pptp-server nt-hash` prints it.",
+    },
+    Row {
+        name: "ip",
+        field: Field::FixedAddress(|d| &mut d.account.ip),
+        default: "",
+        help: "Address that the account always gets; without it any of the pool.",
+    },
+];
+
+/// The default of `dns`: what `local_ip` says.
+const LOCAL_IP: &str = "local_ip";
+
+impl Row {
+    /// Back to the default.
+    pub(super) fn reset(&self, draft: &mut Draft) {
+        self.field.clear(draft);
+        for item in self.default.split_ascii_whitespace().filter(|item| *item != LOCAL_IP) {
+            _ = self.field.apply(draft, item);
+        }
+    }
+}
+
+impl Field {
+    /// Whether it takes several values.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Field::Listen(_) | Field::Servers(_) | Field::Zones)
+    }
+
+    /// Whether the value must never be shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Field::Password(_) | Field::NtHash(_))
+    }
+
+    /// Takes away what was there, where nothing is a value.
+    pub(super) fn clear(&self, draft: &mut Draft) {
+        match self {
+            Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
+            Field::UserName(place) => place(draft).clear(),
+            Field::Password(place) | Field::NtHash(place) => *place(draft) = None,
+            Field::FixedAddress(place) => *place(draft) = None,
+            _ => {}
+        }
+    }
+
+    /// Puts the value of `text` where it goes; adds it if this is a list.
+    pub(super) fn apply(&self, draft: &mut Draft, text: &str) -> Result<(), Fault> {
+        match self {
+            Field::Switch(set) => set(draft, value::switch(text)?),
+            Field::Number(min, max, set) => set(draft, value::number(text, *min, *max)?),
+            Field::Choice(words) => return choose(words, draft, text),
+            Field::Address(set) => set(draft, value::host(text)?),
+            Field::FixedAddress(place) => *place(draft) = Some(value::host(text)?),
+            Field::Listen(list) => return add(list(draft), value::listen(text)?),
+            Field::Servers(_) if text == "none" => self.clear(draft),
+            Field::Servers(list) => return add(list(draft), value::host(text)?),
+            Field::Pool(set) => set(draft, value::pool(text)?),
+            Field::Name(max, also, place) => {
+                return value::name(text, *max, also).and_then(|()| copy(place(draft), text));
+            }
+            Field::Device(place) => {
+                return value::device(text, DEVICE).and_then(|()| copy(place(draft), text));
+            }
+            Field::Zones => value::name(text, limits::ZONE_NAME, ZONE)?,
+            Field::UserName(place) => {
+                return value::user_name(text).and_then(|()| copy(place(draft), text));
+            }
+            Field::Password(place) => *place(draft) = Some(value::password(text)?),
+            Field::NtHash(place) => *place(draft) = Some(value::nt_hash(text)?),
+        }
+        Ok(())
+    }
+}
+
+fn choose(words: &[Word], draft: &mut Draft, text: &str) -> Result<(), Fault> {
+    let (_, set) = words.iter().find(|(word, _)| *word == text).ok_or("is not known")?;
+    set(draft);
+    Ok(())
+}
+
+fn add(list: &mut VecView<Ipv4Addr>, address: Ipv4Addr) -> Result<(), Fault> {
+    if list.contains(&address) {
+        return Err("is in the list already");
+    }
+    list.push(address).map_err(|_| "is one too many")
+}
+
+fn copy(place: &mut StringView, text: &str) -> Result<(), Fault> {
+    place.clear();
+    place.push_str(text).map_err(|_| "is too long")
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Switch(_) => f.write_str("1 or 0 (on, off, true, false, yes, no, ...)"),
+            Field::Number(min, max, _) => write!(f, "{min} to {max}"),
+            Field::Choice(words) => write_words(f, words),
+            Field::Address(_) | Field::FixedAddress(_) => {
+                f.write_str("an address outside of 0.x, 127.x and 224.x to 255.x")
+            }
+            Field::Listen(_) => write!(f, "up to {} addresses of this machine", limits::LISTEN),
+            Field::Servers(_) => f.write_str("up to 2 different addresses, or none"),
+            Field::Pool(_) => write!(
+                f,
+                "FIRST-LAST with up to {} addresses, such as 192.168.77.10-192.168.77.99",
+                limits::POOL
+            ),
+            Field::Name(max, also, _) => write_name(f, *max, also),
+            Field::Device(_) => write_name(f, limits::DEVICE_NAME, DEVICE),
+            Field::Zones => write_name(f, limits::ZONE_NAME, ZONE),
+            Field::UserName(_) => {
+                write!(f, "1 to {} octets without \\ and control characters", limits::USERNAME)
+            }
+            Field::Password(_) => {
+                write!(f, "1 to {} characters without line breaks", limits::PASSWORD_UNITS)
+            }
+            Field::NtHash(_) => f.write_str("32 hex digits as `pptp-server nt-hash` prints them"),
+        }
+    }
+}
+
+fn write_words(f: &mut fmt::Formatter<'_>, words: &[Word]) -> fmt::Result {
+    for (count, (word, _)) in words.iter().enumerate() {
+        write!(f, "{}{word}", if count == 0 { "" } else { ", " })?;
+    }
+    Ok(())
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, max: usize, also: &str) -> fmt::Result {
+    write!(f, "1 to {max} letters, digits or any of {also}")
+}

@@ -1,0 +1,136 @@
+//! The text of one value to what it means. An error says what is wrong; what is allowed instead
+//! says `options::Field`.
+
+use core::net::Ipv4Addr;
+
+use super::{Pool, Secret};
+use crate::limits;
+use crate::proto::mschap;
+
+/// What is wrong with a value.
+pub type Fault = &'static str;
+
+/// MD4 of nothing: the NT hash of an account without a password.
+const NO_PASSWORD: [u8; 16] = 0x31d6_cfe0_d16a_e931_b73c_59d7_e0c0_89c0_u128.to_be_bytes();
+
+/// The words that OpenWrt's shell functions take for a switch.
+pub fn switch(text: &str) -> Result<bool, Fault> {
+    match text {
+        "1" | "on" | "true" | "yes" | "enabled" => Ok(true),
+        "0" | "off" | "false" | "no" | "disabled" => Ok(false),
+        _ => Err("is neither on nor off"),
+    }
+}
+
+/// A decimal number from `min` to `max`.
+pub fn number(text: &str, min: u16, max: u16) -> Result<u16, Fault> {
+    if text.is_empty() || !text.bytes().all(|octet| octet.is_ascii_digit()) {
+        return Err("is not a number");
+    }
+    match text.parse() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err("is out of range"),
+    }
+}
+
+fn address(text: &str) -> Result<Ipv4Addr, Fault> {
+    text.parse().map_err(|_| "is not an IPv4 address")
+}
+
+/// An address that a machine can have in a network.
+pub fn host(text: &str) -> Result<Ipv4Addr, Fault> {
+    let address = address(text)?;
+    if is_host(address) { Ok(address) } else { Err("is no address of a machine") }
+}
+
+/// Neither "this network", loopback, multicast, reserved nor broadcast.
+fn is_host(address: Ipv4Addr) -> bool {
+    !matches!(address.octets()[0], 0 | 127 | 224..)
+}
+
+/// An address to listen on: of this machine (loopback too), or 0.0.0.0 for all of them.
+pub fn listen(text: &str) -> Result<Ipv4Addr, Fault> {
+    let address = address(text)?;
+    let fits = is_host(address) || address.is_loopback() || address.is_unspecified();
+    if fits { Ok(address) } else { Err("is no address of a machine") }
+}
+
+/// `FIRST-LAST`.
+pub fn pool(text: &str) -> Result<Pool, Fault> {
+    if text.contains('/') {
+        return Err("is a network, not a range");
+    }
+    let (first, last) = text.split_once('-').ok_or("is not a range")?;
+    let (Ok(first), Ok(last)) = (address(first), address(last)) else {
+        return Err("is not a range of two IPv4 addresses");
+    };
+    if !is_host(first) || !is_host(last) {
+        return Err("has addresses that no machine can have");
+    }
+    if first > last {
+        return Err("ends before it starts");
+    }
+    let pool = Pool { first, last };
+    if pool.count() <= limits::POOL { Ok(pool) } else { Err("has too many addresses") }
+}
+
+/// A name of ASCII letters, digits and the characters of `also`, up to `max` octets.
+pub fn name(text: &str, max: usize, also: &str) -> Result<(), Fault> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.len() > max {
+        return Err("is too long");
+    }
+    let known = |character: char| character.is_ascii_alphanumeric() || also.contains(character);
+    if text.chars().all(known) { Ok(()) } else { Err("has a character that is not allowed") }
+}
+
+/// The name of a network device; `.` and `..` mean something else in the kernel.
+pub fn device(text: &str, also: &str) -> Result<(), Fault> {
+    if matches!(text, "." | "..") {
+        return Err("is no name");
+    }
+    name(text, limits::DEVICE_NAME, also)
+}
+
+/// The name of an account. Callers may write `DOMAIN\` in front of theirs, which is cut off before
+/// accounts are looked up, so that no account with a backslash would ever be found.
+pub fn user_name(text: &str) -> Result<(), Fault> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.len() > limits::USERNAME {
+        return Err("is too long");
+    }
+    if text.contains('\\') {
+        return Err("has a backslash, which callers use to put a domain in front");
+    }
+    if text.contains(char::is_control) { Err("has a control character") } else { Ok(()) }
+}
+
+/// A password. A line break within is the trace of a quote that was not closed.
+pub fn password(text: &str) -> Result<Secret, Fault> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.contains(char::is_control) {
+        return Err("has a line break or another control character");
+    }
+    let nt_hash = mschap::nt_hash_of(text).map_err(|_| "is too long")?;
+    let widened = if text.is_ascii() { None } else { mschap::widened_hash_of(text).ok() };
+    Ok(Secret { nt_hash, widened_hash: widened })
+}
+
+/// An NT hash in hex.
+pub fn nt_hash(text: &str) -> Result<Secret, Fault> {
+    let digits = text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    let Some(value) = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten() else {
+        return Err("is not an NT hash");
+    };
+    let nt_hash = value.to_be_bytes();
+    if nt_hash == NO_PASSWORD {
+        return Err("is the hash of an empty password");
+    }
+    Ok(Secret { nt_hash, widened_hash: None })
+}
