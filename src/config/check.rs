@@ -52,9 +52,28 @@ fn check_pool(config: &Config, server: &Server, report: &mut Report) {
         let problem = between(server, ["pool", "local_ip"], what);
         report.errors.push(problem.allowed(Allowed::Words("an address outside of the pool")));
     }
+    check_outer(config, server, report);
     if (0..config.pool.count()).filter_map(|at| config.pool.address(at)).any(is_edge) {
         let what = "has addresses that end in .0 or .255, which some callers cannot use";
         report.warnings.push(between(server, ["pool", "pool"], what));
+    }
+}
+
+/// A caller that reaches our inner or another caller's address by the address that it dialled
+/// sends its own GRE packets into the tunnel.
+fn check_outer(config: &Config, server: &Server, report: &mut Report) {
+    if !server.usable("listen") {
+        return;
+    }
+    if config.listen.iter().any(|&address| config.pool.offset(address).is_some()) {
+        let what = "an address to listen on is one of the addresses of the pool";
+        let problem = between(server, ["pool", "listen"], what);
+        report.errors.push(problem.allowed(Allowed::Words("an address outside of the pool")));
+    }
+    if config.listen.contains(&config.local_ip) {
+        let what =
+            "local_ip is an address to listen on: callers of it cannot reach it by the tunnel";
+        report.warnings.push(between(server, ["local_ip", "listen"], what));
     }
 }
 

@@ -201,7 +201,7 @@ impl Loader {
             "user" => self.open_account(line, name),
             _ => {
                 let what = "a section of unknown type is ignored";
-                self.warn(Problem::new(line, &label(kind, name, 0), what));
+                self.warn(Problem::new(line, name.unwrap_or(kind), what));
                 Open::Ignored
             }
         };
@@ -291,12 +291,21 @@ impl Loader {
             Open::Account(_) => USER,
         };
         match rows.iter().position(|row| row.name == name) {
-            None => self.warn_option(line, name, "unknown option, ignored", None),
-            Some(place) if text.is_empty() && !is_list => {
-                rows[place].reset(&mut self.draft);
-                self.give(place, Given::default());
-            }
+            None => self.unknown(line, name, rows),
+            Some(_) if text.is_empty() && !is_list => {}
             Some(place) => self.value(line, &rows[place], place, text, is_list),
+        }
+    }
+
+    /// Without the blank between them a password becomes part of the option's name; it is not shown.
+    fn unknown(&mut self, line: u32, name: &str, rows: &[Row]) {
+        let mut secret = rows.iter().filter(|row| row.field.is_secret());
+        match secret.find(|row| name.starts_with(row.name)) {
+            Some(row) => {
+                let what = "unknown option that only starts so, ignored";
+                self.warn_option(line, row.name, what, None);
+            }
+            None => self.warn_option(line, name, "unknown option, ignored", None),
         }
     }
 

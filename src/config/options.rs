@@ -20,8 +20,8 @@ pub struct Row {
     pub name: &'static str,
     /// What it takes, and where that goes.
     pub field: Field,
-    /// The value when the file gives none, as it would be written; items of a list with blanks
-    /// between.
+    /// The value when the file gives none, as it would be written. The default of `dns` is the
+    /// word `local_ip`: what that option says.
     pub default: &'static str,
     /// What it means.
     pub help: &'static str,
@@ -139,7 +139,7 @@ pub const SERVER: &[Row] = &[
     Row {
         name: "dns",
         field: Field::Servers(|d| d.config.dns.as_mut_view()),
-        default: LOCAL_IP,
+        default: "local_ip",
         help: "DNS servers that callers are told. Without any it is the address of local_ip.",
     },
     Row {
@@ -292,19 +292,6 @@ pub const USER: &[Row] = &[
     },
 ];
 
-/// The default of `dns`: what `local_ip` says.
-const LOCAL_IP: &str = "local_ip";
-
-impl Row {
-    /// Back to the default.
-    pub(super) fn reset(&self, draft: &mut Draft) {
-        self.field.clear(draft);
-        for item in self.default.split_ascii_whitespace().filter(|item| *item != LOCAL_IP) {
-            _ = self.field.apply(draft, item);
-        }
-    }
-}
-
 impl Field {
     /// Whether it takes several values.
     pub fn is_list(&self) -> bool {
@@ -316,14 +303,10 @@ impl Field {
         matches!(self, Field::Password(_) | Field::NtHash(_))
     }
 
-    /// Takes away what was there, where nothing is a value.
+    /// Empties a list.
     pub(super) fn clear(&self, draft: &mut Draft) {
-        match self {
-            Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
-            Field::UserName(place) => place(draft).clear(),
-            Field::Password(place) | Field::NtHash(place) => *place(draft) = None,
-            Field::FixedAddress(place) => *place(draft) = None,
-            _ => {}
+        if let Field::Listen(list) | Field::Servers(list) = self {
+            list(draft).clear();
         }
     }
 
@@ -383,7 +366,9 @@ impl fmt::Display for Field {
             Field::Address(_) | Field::FixedAddress(_) => {
                 f.write_str("an address outside of 0.x, 127.x and 224.x to 255.x")
             }
-            Field::Listen(_) => write!(f, "up to {} addresses of this machine", limits::LISTEN),
+            Field::Listen(_) => {
+                write!(f, "up to {} different addresses of this machine", limits::LISTEN)
+            }
             Field::Servers(_) => f.write_str("up to 2 different addresses, or none"),
             Field::Pool(_) => write!(
                 f,

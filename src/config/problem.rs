@@ -35,7 +35,9 @@ pub struct Problem {
     pub section: String<{ uci::NAME + 16 }>,
     /// The option, or empty.
     pub option: String<{ uci::NAME }>,
-    /// The beginning of the wrong value unless it is secret or says nothing.
+    /// The beginning of the wrong value unless it is secret or says nothing. It ends before a
+    /// control character: behind a line break that only a forgotten quote made part of the value
+    /// may stand a password.
     pub value: Option<String<{ 4 * SHOWN + 4 }>>,
     /// What is wrong.
     pub what: &'static str,
@@ -61,7 +63,15 @@ impl Problem {
 
     /// The wrong value, which must not be a secret.
     pub fn value(mut self, value: &str) -> Problem {
-        self.value = Some(fitting(value));
+        let mut shown = String::new();
+        for (count, character) in value.chars().enumerate() {
+            if count == SHOWN || character.is_control() {
+                _ = shown.push_str("...");
+                break;
+            }
+            _ = shown.push(character);
+        }
+        self.value = Some(shown);
         self
     }
 
@@ -116,17 +126,17 @@ impl Problem {
         }
     }
 
-    /// Control characters are written as escapes: a value must not steer the terminal.
+    /// Invisible characters are written as escapes, so that the text looks like what it is.
     fn write_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(value) = &self.value else { return Ok(()) };
         f.write_str("'")?;
-        for character in value.chars().take(SHOWN) {
+        for character in value.chars() {
             match character {
-                '\'' | '"' => write!(f, "{character}")?,
+                '\'' | '"' | '\\' => write!(f, "{character}")?,
                 _ => write!(f, "{}", character.escape_debug())?,
             }
         }
-        f.write_str(if value.chars().count() > SHOWN { "...' " } else { "' " })
+        f.write_str("' ")
     }
 }
 

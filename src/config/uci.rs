@@ -28,7 +28,7 @@ pub enum Statement<'a> {
         /// The name, letters, digits and `_`; an anonymous section has none.
         name: Option<&'a str>,
     },
-    /// `option`: takes the place of an earlier one; an empty value takes the option back.
+    /// `option`: takes the place of an earlier one; libuci ignores an empty value.
     Option {
         /// Letters, digits and `_`.
         name: &'a str,
@@ -154,7 +154,7 @@ impl<'a> Parser<'a> {
             return Err(Syntax::Missing);
         }
         Ok(match command {
-            Command::Package => Statement::Package,
+            Command::Package => self.first.package().map(|()| Statement::Package)?,
             Command::Config if self.second.is_empty() => {
                 Statement::Section { kind: self.first.kind()?, name: None }
             }
@@ -228,6 +228,11 @@ impl Word {
 
     fn kind(&self) -> Result<&str, Syntax> {
         self.ascii(|octet| octet.is_ascii_graphic(), Syntax::Kind)
+    }
+
+    fn package(&self) -> Result<(), Syntax> {
+        let known = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+        self.ascii(known, Syntax::Name).map(|_| ())
     }
 
     fn ascii(&self, allowed: fn(u8) -> bool, otherwise: Syntax) -> Result<&str, Syntax> {
