@@ -7,8 +7,8 @@ use pptp::limits;
 
 const SAMPLE: &[u8] = include_bytes!("data/config/every-option");
 
-/// Parses and checks what must hold for every text.
-fn check(text: &[u8]) -> Result<Config, Problems> {
+/// Whether the text is accepted, having checked what must hold for every text.
+fn check(text: &[u8]) -> bool {
     let mut warnings = Problems::default();
     let config = Config::parse(text, &mut warnings);
     check_problems(text, &warnings);
@@ -16,7 +16,7 @@ fn check(text: &[u8]) -> Result<Config, Problems> {
         Ok(config) => check_config(config),
         Err(errors) => check_problems(text, errors),
     }
-    config
+    config.is_ok()
 }
 
 fn check_problems(text: &[u8], problems: &Problems) {
@@ -58,9 +58,9 @@ impl Numbers {
 #[test]
 fn every_truncation() {
     for end in 0..=SAMPLE.len() {
-        _ = check(&SAMPLE[..end]);
+        check(&SAMPLE[..end]);
     }
-    assert!(check(SAMPLE).is_ok());
+    assert!(check(SAMPLE));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn every_flipped_bit() {
     let mut text = SAMPLE.to_vec();
     for bit in 0..8 * text.len() {
         text[bit / 8] ^= 1 << (bit % 8);
-        _ = check(&text);
+        check(&text);
         text[bit / 8] ^= 1 << (bit % 8);
     }
 }
@@ -76,7 +76,7 @@ fn every_flipped_bit() {
 #[test]
 fn every_octet_left_out() {
     for at in 0..SAMPLE.len() {
-        _ = check(&[&SAMPLE[..at], &SAMPLE[at + 1..]].concat());
+        check(&[&SAMPLE[..at], &SAMPLE[at + 1..]].concat());
     }
 }
 
@@ -85,7 +85,7 @@ fn random_octets() {
     let mut numbers = Numbers(1);
     for _ in 0..20_000 {
         let text: Vec<u8> = (0..numbers.below(60)).map(|_| numbers.below(256) as u8).collect();
-        _ = check(&text);
+        check(&text);
     }
 }
 
@@ -104,7 +104,7 @@ fn random_words() {
             text += words[numbers.below(words.len())];
             text += [" ", " ", " ", "\n", ""][numbers.below(5)];
         }
-        accepted += usize::from(check(text.as_bytes()).is_ok());
+        accepted += usize::from(check(text.as_bytes()));
     }
     assert!((100..40_000).contains(&accepted), "{accepted} files accepted");
 }
@@ -122,7 +122,7 @@ fn random_lines() {
                 text.truncate(text.len() - numbers.below(text.len().min(8)));
             }
         }
-        _ = check(&text);
+        check(&text);
     }
 }
 
@@ -149,8 +149,8 @@ fn huge_files() {
         "option a 'b' ''",
     ] {
         let body = piece.repeat(size / piece.len());
-        for head in ["", "config server main\n", "config user\noption username '", "config "] {
-            _ = check([head, &body].concat().as_bytes());
+        for head in ["config server main\n", "config user\noption username '"] {
+            check([head, &body].concat().as_bytes());
         }
     }
 }

@@ -199,3 +199,36 @@ pub struct Report {
     /// What its author should know.
     pub warnings: Problems,
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn order_of_lines_and_counting() {
+        let mut problems = Problems::default();
+        for line in [3, 1, 2] {
+            problems.push(Problem::new(line, "main", "is wrong").option("mtu"));
+        }
+        let expected = "1: main.mtu: is wrong\n2: main.mtu: is wrong\n3: main.mtu: is wrong\n";
+        assert_eq!(problems.to_string(), expected);
+        for _ in 0..PROBLEMS {
+            problems.push(Problem::new(4, "", "is wrong"));
+        }
+        assert_eq!((problems.iter().count(), problems.more()), (PROBLEMS, 3));
+        assert!(problems.to_string().ends_with("and 3 more\n"));
+    }
+
+    #[test]
+    fn values_are_short_and_visible() {
+        let shown = |value| Problem::new(1, "", "x").value(value).to_string();
+        assert_eq!(shown("a\u{202e}'\"\\b"), "1: 'a\\u{202e}'\"\\b' x");
+        assert_eq!(shown("a\nb"), "1: 'a...' x");
+        let long = "\u{1f600}".repeat(SHOWN + 1);
+        assert!(shown(&long).ends_with("\u{1f600}...' x"));
+        assert!(shown(&long[4..]).ends_with("\u{1f600}' x"));
+    }
+}

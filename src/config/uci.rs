@@ -407,3 +407,82 @@ impl<'a> Cursor<'a> {
 fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compares the value of the first command of `text`, and whether it was cut.
+    fn value(text: &str, expected: Result<&str, Syntax>, cut: bool) {
+        let mut parser = Parser::new(text.as_bytes());
+        let found = parser.advance().expect("a statement");
+        let value = found.statement.map(|statement| match statement {
+            Statement::Option { value, .. } | Statement::List { value, .. } => value,
+            _ => panic!("{statement:?}"),
+        });
+        assert_eq!((value, found.cut), (expected, cut), "{text:?}");
+    }
+
+    #[test]
+    fn quotes_and_backslashes() {
+        for (text, expected) in [
+            ("option a b", "b"),
+            ("\t o  a \x0bb \r\n", "b"),
+            ("list 'a' 'b c'", "b c"),
+            (r#"option a 'it'\''s "x"'"#, r#"it's "x""#),
+            (r#"option a "\"b\" \\ \n'""#, r#""b" \ n'"#),
+            (r"option a 'b\'", r"b\"),
+            (r"option a b\ c\#d", "b c#d"),
+            ("option a b'c d'\"e f\"g", "bc de fg"),
+            ("option a 'b\nc' # d", "b\nc"),
+            ("option a b\\\nc", "bc"),
+            ("option a \"b\\\r\nc\"", "bc"),
+            ("option a '#;'#c", "#;"),
+            ("option a", ""),
+            ("option a ''", ""),
+            ("option a # b", ""),
+        ] {
+            value(text, Ok(expected), false);
+        }
+    }
+
+    #[test]
+    fn unquoted_marks_cut() {
+        value("option a b#c", Ok("b"), true);
+        value("option a b;option c d", Ok("b"), true);
+        value("option a 'b'\\", Ok("b"), false);
+    }
+
+    #[test]
+    fn wrong_lines() {
+        for (text, syntax) in [
+            ("optiona b", Syntax::Command),
+            ("option", Syntax::Missing),
+            ("option a b c", Syntax::Extra),
+            ("option a-b c", Syntax::Name),
+            ("option a 'b", Syntax::Quote),
+            ("option a \"b\\\"", Syntax::Quote),
+            ("option a \\\n b", Syntax::Extra),
+        ] {
+            value(text, Err(syntax), false);
+        }
+    }
+
+    #[test]
+    fn several_commands_on_a_line() {
+        let mut parser =
+            Parser::new(b"package 'x-1';config a 'b';option c 'd' ;; o e f\n\nconfig g");
+        let expected = [
+            (1, Ok(Statement::Package)),
+            (1, Ok(Statement::Section { kind: "a", name: Some("b") })),
+            (1, Ok(Statement::Option { name: "c", value: "d" })),
+            (1, Err(Syntax::Command)),
+            (3, Ok(Statement::Section { kind: "g", name: None })),
+        ];
+        for (line, statement) in expected {
+            let found = parser.advance().expect("a statement");
+            assert_eq!((found.line, found.statement), (line, statement));
+        }
+        assert_eq!(parser.advance(), None);
+    }
+}

@@ -134,3 +134,42 @@ pub fn nt_hash(text: &str) -> Result<Secret, Fault> {
     }
     Ok(Secret { nt_hash, widened_hash: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_machines() {
+        for (text, is_host) in [
+            ("10.0.0.1", true),
+            ("223.255.255.254", true),
+            ("0.0.0.0", false),
+            ("127.0.0.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("10.0.0.01", false),
+            ("10.0.0.1 ", false),
+        ] {
+            assert_eq!(host(text).is_ok(), is_host, "{text}");
+        }
+        assert!(listen("0.0.0.0").is_ok() && listen("127.0.0.1").is_ok());
+        assert!(listen("0.0.0.1").is_err());
+    }
+
+    #[test]
+    fn pools_up_to_the_limit() {
+        let largest = pool("10.0.0.0-10.0.15.255").expect("a pool");
+        assert_eq!(largest.count(), limits::POOL);
+        assert!(pool("10.0.0.0-10.0.16.0").is_err() && pool("0.0.0.0-255.255.255.255").is_err());
+        assert_eq!(pool("10.0.0.7-10.0.0.7").map(|pool| pool.count()), Ok(1));
+    }
+
+    /// The second form is kept only where it differs from the first.
+    #[test]
+    fn passwords_outside_ascii_have_two_hashes() {
+        assert_eq!(password("password").ok(), nt_hash("8846f7eaee8fb117ad06bdd830b7586c").ok());
+        let secret = password("pässword").expect("a password");
+        assert!(secret.widened_hash.is_some_and(|hash| hash != secret.nt_hash));
+    }
+}
