@@ -87,9 +87,9 @@ impl Account {
     }
 
     /// The account as callers use it, unless its password or name is missing.
-    fn user(self) -> Option<User> {
-        let secret = self.password.or(self.nt_hash)?;
-        let Account { enabled, name, ip, .. } = self;
+    fn user(&self) -> Option<User> {
+        let secret = self.password.clone().or(self.nt_hash.clone())?;
+        let (enabled, name, ip) = (self.enabled, self.name.clone(), self.ip);
         (!name.is_empty()).then_some(User { enabled, name, secret, ip })
     }
 }
@@ -123,7 +123,8 @@ pub fn load(text: &[u8]) -> (Config, Report) {
         Some(nul) => loader.damaged(text.get(..nul).unwrap_or_default()),
         None => loader.read(text),
     }
-    loader.finish()
+    loader.finish();
+    (loader.draft.config, loader.report)
 }
 
 impl Loader {
@@ -374,12 +375,11 @@ impl Loader {
 
 /// The end.
 impl Loader {
-    fn finish(mut self) -> (Config, Report) {
+    fn finish(&mut self) {
         if self.server.given("dns").line == 0 {
             self.draft.config.tell_own_dns();
         }
         check::check(&self.draft.config, &self.server, &self.accounts, &mut self.report);
-        self.draft.config.users = self.accounts.into_iter().filter_map(Account::user).collect();
-        (self.draft.config, self.report)
+        self.draft.config.users = self.accounts.iter().filter_map(Account::user).collect();
     }
 }

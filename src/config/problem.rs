@@ -5,13 +5,15 @@ use core::fmt;
 use heapless::{String, Vec};
 
 use super::options::Field;
-use super::uci;
 
 /// Problems that are kept; further ones are only counted.
-const PROBLEMS: usize = 32;
+const PROBLEMS: usize = 16;
 
-/// Characters of a wrong value that are shown.
-const SHOWN: usize = 40;
+/// Characters of a wrong value that are shown: a range of addresses has up to 31.
+const SHOWN: usize = 32;
+
+/// Octets of the name of a section or option that are shown.
+const NAME: usize = 32;
 
 /// What is allowed instead.
 #[derive(Debug, Clone, Copy)]
@@ -32,9 +34,9 @@ pub struct Problem {
     /// The line of the file, from 1.
     pub line: u32,
     /// `main`, `@user[0]`, or empty outside of sections.
-    pub section: String<{ uci::NAME + 16 }>,
+    pub section: String<NAME>,
     /// The option, or empty.
-    pub option: String<{ uci::NAME }>,
+    pub option: String<NAME>,
     /// The beginning of the wrong value unless it is secret or says nothing. It ends before a
     /// control character: behind a line break that only a forgotten quote made part of the value
     /// may stand a password.
