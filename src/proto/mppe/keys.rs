@@ -4,7 +4,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroize;
 
 use super::Strength;
-use super::stream::Stream;
+use super::stream::{Stream, encrypt};
 
 /// The session key of one direction, with the start key that each change needs.
 #[derive(Clone)]
@@ -27,8 +27,10 @@ impl SessionKey {
     /// section 7.3).
     pub fn change(&mut self) {
         self.hash();
-        let mut interim = self.stream();
-        interim.apply(&mut self.current[..length(self.strength)]);
+        let mut interim = self.current;
+        let length = length(self.strength);
+        encrypt(&interim[..length], &mut self.current[..length]);
+        interim.zeroize();
         self.weaken();
     }
 

@@ -36,8 +36,9 @@ impl Stateful {
         }
         self.lost |= distance != 0;
         let data = packet.data();
-        let is_next = distance == 0 && self.expected(header, data);
-        if !is_next && !(header.flushed && self.flushed(header, distance, data)) {
+        let is_believed = (distance == 0 && self.expected(header, data))
+            || (header.flushed && self.flushed(header, distance, data));
+        if !is_believed {
             return Err(if self.lost { Discard::MppeReset } else { Discard::MppeJump });
         }
         self.stream.apply(packet.data_mut());

@@ -68,25 +68,22 @@ impl Stateless {
     }
 
     /// A packet with others missing before it. The keys in between are computed on a copy, at most
-    /// `REKEYS_PER_PACKET` for this packet: first those up to a packet that is near, then some
-    /// more of the search for the packet that is further ahead.
+    /// `REKEYS_PER_PACKET` for this packet. What is further ahead than that is searched for by
+    /// several packets, each of which goes on where the one before it had to stop.
     fn ahead(&mut self, distance: u16, count: u16, data: &[u8]) -> Result<Stream, Discard> {
-        let mut place = self.place.clone();
-        let mut budget = REKEYS_PER_PACKET;
-        if distance < budget {
-            budget -= distance + 1;
-            if let Some(stream) = self.run(&mut place, distance + 1, count, data) {
-                self.place = place;
-                return Ok(stream);
-            }
-        }
-        let mut search = self.search.take().unwrap_or(place);
-        if let Some(stream) = self.run(&mut search, budget, count, data) {
-            self.place = search;
+        let is_near = distance < REKEYS_PER_PACKET;
+        let (mut place, budget) = match self.search.take_if(|_| !is_near) {
+            Some(search) => (search, REKEYS_PER_PACKET),
+            None => (self.place.clone(), REKEYS_PER_PACKET.min(distance + 1)),
+        };
+        if let Some(stream) = self.run(&mut place, budget, count, data) {
+            self.place = place;
             return Ok(stream);
         }
-        let lead = search.changes.wrapping_sub(self.place.changes);
-        self.search = Some(search).filter(|_| lead < SEARCH_END);
+        let lead = place.changes.wrapping_sub(self.place.changes);
+        if !is_near && lead < SEARCH_END {
+            self.search = Some(place);
+        }
         Err(Discard::MppeJump)
     }
 
@@ -115,6 +112,6 @@ impl Stateless {
 /// reorder limit, so this only has to cover what slips through it.
 const LATE: u16 = 256;
 
-/// Keys after which a search starts again at its beginning, so that a search led astray by spoofed
-/// packets comes back: two rounds.
-const SEARCH_END: u32 = 2 * COUNTS as u32;
+/// Keys after which a search starts again at its beginning, so that it comes back if a spoofed
+/// packet stood in its way: eight rounds. An outage of more packets than that is not caught up.
+const SEARCH_END: u32 = 8 * COUNTS as u32;

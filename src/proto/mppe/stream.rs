@@ -16,15 +16,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a key of 8 or 16 octets. RC4 repeats a short key over its table, so the key
-    /// may as well be repeated to a length that the compiler knows and that cannot be wrong.
+    /// The stream of a key of 8 or 16 octets.
     pub fn new(key: &[u8]) -> Stream {
-        let mut repeated = [0; 32];
-        for (octet, key) in repeated.iter_mut().zip(key.iter().cycle()) {
-            *octet = *key;
-        }
-        let mut stream = Stream { cipher: Rc4::new(&repeated.into()), ahead: [0; HEAD] };
-        repeated.zeroize();
+        let mut stream = Stream { cipher: table(key), ahead: [0; HEAD] };
         stream.cipher.apply_keystream(&mut stream.ahead);
         stream
     }
@@ -62,6 +56,23 @@ impl Stream {
         self.cipher.apply_keystream(rest);
         head.len()
     }
+}
+
+/// Encrypts `data` under the first octets of the stream of `key`.
+pub fn encrypt(key: &[u8], data: &mut [u8]) {
+    table(key).apply_keystream(data);
+}
+
+/// An initialised table. RC4 repeats a short key all over its table, so the key may as well be
+/// repeated to a length that the compiler knows and that cannot be wrong.
+fn table(key: &[u8]) -> Rc4 {
+    let mut repeated = [0; 32];
+    for (octet, key) in repeated.iter_mut().zip(key.iter().cycle()) {
+        *octet = *key;
+    }
+    let table = Rc4::new(&repeated.into());
+    repeated.zeroize();
+    table
 }
 
 impl Drop for Stream {
