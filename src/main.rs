@@ -1,3 +1,198 @@
-fn main() {
-    println!("pptp-server {}", env!("CARGO_PKG_VERSION"));
+//! The program: reads its arguments and configuration, opens everything, runs the loop, closes.
+
+mod io;
+
+use std::ffi::OsString;
+use std::io::{BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use log::{error, info, log, warn};
+use pptp::config::{Config, User};
+use pptp::proto::mschap;
+use pptp::session::{Server, Storage};
+use zeroize::Zeroize;
+
+use io::clock::Clock;
+use io::failure::{Doing, Failure};
+use io::open::Open;
+use io::{Next, World, open, source, sys, tun, welcome};
+
+const USAGE: &str = "\
+usage: pptp-server                    serve one account with a fresh password, which is printed
+       pptp-server -c FILE            serve as FILE says (UCI format)
+       pptp-server --check -c FILE    say what is wrong with FILE
+       pptp-server nt-hash            read a password, print its NT hash (option nt_hash)
+       pptp-server --version
+       pptp-server --help
+";
+
+/// Octets of the longest line that `nt-hash` reads.
+const PASSWORD: u64 = 1024;
+
+/// What the arguments ask for.
+enum Command {
+    Serve(Option<PathBuf>),
+    Check(PathBuf),
+    NtHash,
+    Version,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let Some(command) = command(std::env::args_os().skip(1)) else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let done = match command {
+        Command::Serve(file) => serve(file.as_deref()),
+        Command::Check(file) => check(&file),
+        Command::NtHash => nt_hash(),
+        Command::Version => print(concat!("pptp-server ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Help => print(USAGE),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Said) => ExitCode::FAILURE,
+        Err(Stop::Failed(failure)) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the program ends with an error.
+enum Stop {
+    /// The reason was printed already.
+    Said,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
+    }
+}
+
+fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
+    let (mut file, mut check, mut alone) = (None, false, None);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str()? {
+            "-c" if file.is_none() => file = Some(PathBuf::from(arguments.next()?)),
+            "--check" => check = true,
+            "nt-hash" if alone.is_none() => alone = Some(Command::NtHash),
+            "--version" if alone.is_none() => alone = Some(Command::Version),
+            "--help" | "-h" if alone.is_none() => alone = Some(Command::Help),
+            _ => return None,
+        }
+    }
+    match (alone, check, file) {
+        (None, false, file) => Some(Command::Serve(file)),
+        (None, true, Some(file)) => Some(Command::Check(file)),
+        (Some(command), false, None) => Some(command),
+        _ => None,
+    }
+}
+
+fn serve(file: Option<&Path>) -> Result<(), Stop> {
+    io::log::start(Config::default().log_level);
+    sys::hide_memory().doing("keep secrets out of core files")?;
+    let (config, welcome) = configuration(file)?;
+    io::log::set_level(config.log_level);
+    let open = Open::all(&config)?;
+    tun::warn_if_not_forwarding(&config);
+    open.control.announce();
+    print(&welcome)?;
+    run(file, config, open)?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The configuration, and what is to be said to the person who started the program.
+fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
+    if let Some(file) = file {
+        let config = source::load(file, |level, line| log!(level, "{line}")).ok_or(Stop::Said)?;
+        return Ok((config, String::new()));
+    }
+    let mut config = Config::default();
+    let password = welcome::password()?;
+    let user = User::new(welcome::ACCOUNT, &password);
+    let user = user.map_err(|why| Failure::new("make the account", why, ""))?;
+    config.users.extend([user]);
+    let text = welcome::text(&config, &password).doing("list the addresses of this machine")?;
+    Ok((config, text))
+}
+
+/// Serves until a signal ends it.
+fn run(file: Option<&Path>, config: Config, open: Open) -> Result<(), Stop> {
+    let sizes = Storage::sizes(&config);
+    let mut sessions = storage(sizes.sessions);
+    let mut controls = storage(sizes.controls);
+    let mut held = storage(sizes.held);
+    let mut frames = storage(sizes.frames);
+    let mut addresses = storage(sizes.addresses);
+    let storage = Storage {
+        sessions: &mut sessions,
+        controls: &mut controls,
+        held: &mut held,
+        frames: &mut frames,
+        addresses: &mut addresses,
+    };
+    let server = Server::new(config, storage, open::seed()?);
+    let mut world = World::new(open, server, Clock::start());
+    loop {
+        match world.turn()? {
+            Next::Turn => {}
+            Next::Reload => reload(&mut world, file),
+            Next::End => return Ok(()),
+        }
+    }
+}
+
+/// All the memory that the server will ever use for this purpose.
+fn storage<T: Default>(count: usize) -> Vec<T> {
+    std::iter::repeat_with(T::default).take(count).collect()
+}
+
+/// Reads the configuration again. A broken one changes nothing.
+fn reload(world: &mut World, file: Option<&Path>) {
+    let Some(file) = file else {
+        return warn!("nothing to read again: the configuration is the one that is built in");
+    };
+    match source::load(file, |level, line| log!(level, "{line}")) {
+        Some(config) => world.reload(config),
+        None => error!("the configuration stays as it was"),
+    }
+}
+
+fn check(file: &Path) -> Result<(), Stop> {
+    let config = source::load(file, |_, line| eprintln!("{line}"));
+    config.map(drop).ok_or(Stop::Said)
+}
+
+fn nt_hash() -> Result<(), Stop> {
+    let mut line = Vec::with_capacity(PASSWORD as usize + 1);
+    let read = std::io::stdin().lock().take(PASSWORD).read_until(b'\n', &mut line);
+    let hash = read.doing("read the password").and_then(|_| nt_hash_of(&line));
+    line.zeroize();
+    let digits: String = hash?.iter().map(|octet| format!("{octet:02x}")).collect();
+    print(&format!("{digits}\n"))
+}
+
+fn nt_hash_of(line: &[u8]) -> Result<[u8; 16], Failure> {
+    let refused =
+        |why| Failure::new("read the password", why, "one line in UTF-8 on standard input");
+    let text = std::str::from_utf8(line).map_err(|_| refused("it is not UTF-8"))?;
+    let password = text.strip_suffix('\n').unwrap_or(text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() {
+        return Err(refused("it is empty"));
+    }
+    mschap::nt_hash_of(password).map_err(|_| refused("it has more than 256 characters"))
+}
+
+/// Prints to standard output.
+fn print(text: &str) -> Result<(), Stop> {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    Ok(written.doing("write to standard output")?)
 }

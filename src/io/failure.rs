@@ -1,0 +1,54 @@
+//! Why the program cannot start or go on, in one line: what it was doing, what the system said,
+//! what to do about it.
+
+use std::fmt::{self, Display};
+use std::io;
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub struct Failure {
+    doing: String,
+    reason: String,
+    advice: &'static str,
+}
+
+impl Failure {
+    /// `doing` failed for `reason`; `advice` may be empty.
+    pub fn new(doing: impl Display, reason: impl Display, advice: &'static str) -> Failure {
+        Failure { doing: doing.to_string(), reason: reason.to_string(), advice }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.reason)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, ": {}", self.advice) }
+    }
+}
+
+/// Turns a system call's error into a [`Failure`].
+pub trait Doing<T> {
+    /// What was going on; no advice.
+    fn doing(self, what: impl Display) -> Result<T, Failure>;
+
+    /// What was going on, and advice that depends on the error.
+    fn doing_or(
+        self,
+        what: impl Display,
+        advice: impl FnOnce(&io::Error) -> &'static str,
+    ) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: impl Display) -> Result<T, Failure> {
+        self.doing_or(what, |_| "")
+    }
+
+    fn doing_or(
+        self,
+        what: impl Display,
+        advice: impl FnOnce(&io::Error) -> &'static str,
+    ) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(what, &error, advice(&error)))
+    }
+}

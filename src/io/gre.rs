@@ -1,0 +1,122 @@
+//! The raw socket for GRE (RFC 2637 section 4): enhanced GRE packets straight on IP protocol 47,
+//! without any kernel module.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, RawFd};
+
+use log::{debug, warn};
+use pptp::packet::Packet;
+use pptp::session::Path;
+
+use super::failure::{Doing, Failure};
+use super::sys::{self, Socket};
+
+/// Octets of received packets that may wait for us. The kernel's default holds about 90 full
+/// packets, 10 ms at 100 Mbit/s: less than one time slice of a busy router.
+const RECEIVE_BUFFER: i32 = 1 << 20;
+
+/// The open socket.
+pub struct Gre(File);
+
+impl Gre {
+    /// Opens the socket for all local addresses.
+    pub fn open() -> Result<Gre, Failure> {
+        let socket = sys::socket(Socket::Gre).doing_or(
+            "open a raw socket for GRE",
+            |_| "the capability CAP_NET_RAW is needed: run as root",
+        )?;
+        let forced =
+            sys::set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER);
+        forced
+            .or_else(|_| {
+                sys::set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER)
+            })
+            .unwrap_or_else(|error| warn!("receive buffer of the GRE socket stays small: {error}"));
+        // Never set Don't Fragment and never look at the learned path MTU. Callers' packets are
+        // already limited so that the outer packet fits a line of 1500 octets, or 1492 with PPPoE
+        // ('mtu', and the MRU of the peer). On a narrower path fragments are slow but arrive;
+        // with DF set a router that swallows ICMP would make a black hole of it, and a forged
+        // ICMP "fragmentation needed" would stop every packet with EMSGSIZE.
+        let plain = libc::IP_PMTUDISC_DONT;
+        sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, plain)
+            .doing("let GRE packets be fragmented")?;
+        Ok(Gre(socket.into()))
+    }
+
+    /// What the event loop watches.
+    pub fn descriptor(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Reads one packet. It then starts at the GRE header and the result says who sent it; `None`
+    /// when it makes no sense as IP.
+    pub fn read(&mut self, packet: &mut Packet) -> io::Result<Option<Ipv4Addr>> {
+        let length = self.0.read(packet.space())?;
+        packet.filled(length);
+        Ok(strip_ip(packet))
+    }
+
+    /// Sends one packet. One that the kernel does not take (buffer full, no route, firewall) is
+    /// lost, as on any line; PPP and the traffic inside deal with that.
+    pub fn send(&self, packet: &Packet, path: Path) {
+        if let Err(error) = sys::send_from(&self.0, packet.data(), path.local, path.remote) {
+            debug!("packet of {} octets for {} lost: {error}", packet.len(), path.remote);
+        }
+    }
+}
+
+/// Takes off the IP header (RFC 791 section 3.1), which a raw socket hands out too, and whatever
+/// stands behind the IP packet. Returns the source address.
+fn strip_ip(packet: &mut Packet) -> Option<Ipv4Addr> {
+    let header: [u8; 20] = *packet.data().first_chunk()?;
+    let [version, _, length_high, length_low, ..] = header;
+    let [.., s0, s1, s2, s3, _, _, _, _] = header;
+    let header_length = usize::from(version & 0x0f) * 4;
+    let total_length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let sane = version >> 4 == 4 && header_length >= 20 && total_length >= header_length;
+    // Longer than what was read: the packet did not fit into the buffer.
+    if !sane || total_length > packet.len() {
+        return None;
+    }
+    packet.truncate(total_length);
+    packet.strip(header_length);
+    Some(Ipv4Addr::new(s0, s1, s2, s3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(first: u8, total: u16, octets: usize) -> Packet {
+        let mut data = vec![0; octets];
+        data[0] = first;
+        data[2..4].copy_from_slice(&total.to_be_bytes());
+        data[12..16].copy_from_slice(&[10, 1, 2, 3]);
+        let mut packet = Packet::new();
+        assert!(packet.set(&data));
+        packet
+    }
+
+    #[test]
+    fn header_options_and_padding_come_off() {
+        for (first, header) in [(0x45, 20), (0x4f, 60)] {
+            let mut packet = ip(first, header + 8, 90);
+            assert_eq!(strip_ip(&mut packet), Some(Ipv4Addr::new(10, 1, 2, 3)));
+            assert_eq!(packet.len(), 8);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_no_packet() {
+        for (first, total, octets) in
+            [(0x44, 40, 40), (0x65, 40, 40), (0x45, 19, 40), (0x4f, 40, 60), (0x45, 41, 40)]
+        {
+            assert_eq!(strip_ip(&mut ip(first, total, octets)), None);
+        }
+        let mut short = Packet::new();
+        assert!(short.set(&[0x45; 19]));
+        assert_eq!(strip_ip(&mut short), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! The log: one line per event on standard error, `level: text`. No time stamps: the system's log
+//! (procd's logd, journald) adds them.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use pptp::config::LogLevel;
+
+/// Octets of the longest line; what is longer is cut.
+const LINE: usize = 512;
+
+struct StandardError;
+
+/// Logs from now on, as verbose as `level`.
+pub fn start(level: LogLevel) {
+    // The only error is a logger that was set before: then this one is already at work.
+    let _ = log::set_logger(&StandardError);
+    set_level(level);
+}
+
+/// Changes how verbose the log is.
+pub fn set_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+        LogLevel::Trace => LevelFilter::Trace,
+    });
+}
+
+/// The level of an event of the library.
+pub fn level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Error => Level::Error,
+        LogLevel::Warn => Level::Warn,
+        LogLevel::Info => Level::Info,
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Trace => Level::Trace,
+    }
+}
+
+impl Log for StandardError {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        // mio's own lines say nothing to the owner of a router.
+        metadata.level() <= log::max_level() && !metadata.target().starts_with("mio")
+    }
+
+    fn log(&self, record: &Record) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let mut line = Line { octets: [0; LINE], length: 0 };
+        let level = match record.level() {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        };
+        // Both only fail when the line is full, and when nobody reads standard error any more.
+        let _ = write!(line, "{level}: {}", record.args());
+        let _ = io::stderr().write_all(line.end());
+    }
+
+    fn flush(&self) {}
+}
+
+/// A line in the making: one write to standard error, nothing on the heap.
+struct Line {
+    octets: [u8; LINE],
+    length: usize,
+}
+
+impl Line {
+    /// Ends the line. One octet was kept for that.
+    fn end(&mut self) -> &[u8] {
+        self.octets[self.length] = b'\n';
+        &self.octets[..=self.length]
+    }
+}
+
+impl fmt::Write for Line {
+    /// Control characters become `?`: names come from the network, and no caller shall be able to
+    /// write lines of his own or play with the reader's terminal.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            let char = if char.is_control() { '?' } else { char };
+            let room = self.octets[..LINE - 1].get_mut(self.length..self.length + char.len_utf8());
+            self.length += char.encode_utf8(room.ok_or(fmt::Error)?).len();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_ends() {
+        let mut line = Line { octets: [0; LINE], length: 0 };
+        assert!(write!(line, "user a\nerror: b\u{1b}[2J\u{9b}é").is_ok());
+        assert_eq!(line.end(), "user a?error: b?[2J?é\n".as_bytes());
+        assert!(line.write_str(&"é".repeat(LINE)).is_err());
+        assert!(line.end().len() > LINE - 4);
+        assert!(std::str::from_utf8(line.end()).is_ok());
+    }
+}

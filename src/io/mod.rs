@@ -1,0 +1,282 @@
+//! The world outside of the protocol: the one loop that waits for sockets, the TUN device, signals
+//! and time, and hands everything to the library's `Server`.
+
+pub mod clock;
+pub mod control;
+pub mod failure;
+pub mod gre;
+pub mod log;
+pub mod open;
+pub mod route;
+pub mod signal;
+pub mod source;
+pub mod sys;
+pub mod tun;
+pub mod welcome;
+
+use std::io::ErrorKind;
+use std::mem;
+use std::time::Duration;
+
+use ::log::{debug, info, log, trace, warn};
+use mio::Events;
+use pptp::config::Config;
+use pptp::packet::Packet;
+use pptp::session::{Server, Taken};
+use pptp::time::{Deadline, Instant, deadline, due, earlier};
+
+use self::clock::Clock;
+use self::failure::{Doing, Failure};
+use self::open::{GRE, Open, SIGNALS, TUN};
+use self::signal::Signal;
+use self::tun::Tun;
+
+/// Packets that one turn takes from a socket or device before the others get their chance.
+const BUDGET: usize = 16;
+
+/// Events that one turn takes from the kernel; what is left comes with the next turn.
+const EVENTS: usize = 64;
+
+/// Milliseconds that the goodbye may take.
+const GOODBYE_MS: u64 = 1900;
+
+/// Milliseconds after which the server's random generator gets fresh octets from the kernel.
+const RESEED_MS: u64 = 10 * 60 * 1000;
+
+/// The server and everything around it.
+pub struct World<'a> {
+    server: Server<'a>,
+    open: Open,
+    clock: Clock,
+    events: Events,
+    /// The one buffer that every packet passes through.
+    packet: Packet,
+    /// What has something for us. It is remembered here: mio reports each change once.
+    ready: Ready,
+    /// Whether the server may have something to say on a control connection. Data packets, which
+    /// are nearly all there is, never lead to that, and so cost no look at every connection.
+    may_answer: bool,
+    reseed_at: Instant,
+    /// When the goodbye ends at the latest, once it has begun.
+    stop_at: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Ready {
+    gre: bool,
+    tun: bool,
+    signals: bool,
+}
+
+/// What follows a turn of the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Another turn.
+    Turn,
+    /// The configuration shall be read again and handed to `reload`.
+    Reload,
+    /// Everybody was told goodbye.
+    End,
+}
+
+impl<'a> World<'a> {
+    /// Puts the server into its world.
+    pub fn new(open: Open, server: Server<'a>, clock: Clock) -> World<'a> {
+        World {
+            server,
+            open,
+            reseed_at: clock.now() + RESEED_MS,
+            clock,
+            events: Events::with_capacity(EVENTS),
+            packet: Packet::new(),
+            ready: Ready::default(),
+            may_answer: false,
+            stop_at: None,
+        }
+    }
+
+    /// One turn: what is due, what is to be sent, wait, and what came, each with its budget.
+    pub fn turn(&mut self) -> Result<Next, Failure> {
+        let now = self.clock.now();
+        self.timers(now)?;
+        self.flush(now);
+        if self.is_over(now) {
+            return Ok(Next::End);
+        }
+        self.wait(now)?;
+        let now = self.clock.now();
+        self.control(now);
+        self.gre(now);
+        self.tun(now)?;
+        Ok(self.signals(now))
+    }
+
+    fn timers(&mut self, now: Instant) -> Result<(), Failure> {
+        if self.server.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.server.handle_timeout(now);
+            self.may_answer = true;
+        }
+        if self.reseed_at <= now {
+            self.server.reseed(open::seed()?);
+            self.reseed_at = now + RESEED_MS;
+        }
+        Ok(())
+    }
+
+    /// Sends what the server has ready. Connections first: closing one may lead to packets.
+    fn flush(&mut self, now: Instant) {
+        if mem::take(&mut self.may_answer) || self.open.control.is_due(now) {
+            self.open.control.send(&mut self.server, now);
+        }
+        while self.server.poll_tun(&mut self.packet, now) {
+            self.open.tun.write(&self.packet);
+        }
+        while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
+            self.open.gre.send(&self.packet, path);
+        }
+        while let Some(event) = self.server.poll_event() {
+            log!(log::level(event.level()), "{event}");
+        }
+    }
+
+    /// Sleeps until something comes or is due, and remembers what came.
+    fn wait(&mut self, now: Instant) -> Result<(), Failure> {
+        let time = self.time_to_wait(now);
+        match self.open.poll.poll(&mut self.events, time) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            result => result.doing("wait for events")?,
+        }
+        for event in &self.events {
+            match event.token() {
+                SIGNALS => self.ready.signals = true,
+                GRE => self.ready.gre = true,
+                TUN => self.ready.tun = true,
+                _ => self.open.control.ready(event),
+            }
+        }
+        Ok(())
+    }
+
+    fn time_to_wait(&self, now: Instant) -> Option<Duration> {
+        if self.ready.signals || self.ready.gre || self.ready.tun || self.open.control.has_more() {
+            return Some(Duration::ZERO);
+        }
+        let (at, reason) = self.poll_timeout()?;
+        // What was due has been done. A deadline that is still in the past would be a mistake, and
+        // without a pause it would turn into a loop that never sleeps.
+        let millis = at.since(now).max(1);
+        trace!("waiting at most {millis} ms: {reason}");
+        Some(Duration::from_millis(millis))
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let stop = deadline(self.stop_at, "end of the goodbye");
+        earlier(self.server.poll_timeout(), earlier(self.open.control.poll_timeout(), stop))
+    }
+
+    fn control(&mut self, now: Instant) {
+        let registry = self.open.poll.registry();
+        self.may_answer |= self.open.control.receive(&mut self.server, registry, now);
+    }
+
+    /// From the callers to the LAN.
+    fn gre(&mut self, now: Instant) {
+        for _ in 0..BUDGET {
+            if !self.ready.gre {
+                return;
+            }
+            match self.open.gre.read(&mut self.packet) {
+                Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
+                    Ok(Taken::Tun) => self.open.tun.write(&self.packet),
+                    _ => self.may_answer = true,
+                },
+                Ok(None) => debug!("packet that is no IP packet ignored"),
+                Err(error) => self.ready.gre = is_passing(&error, "GRE socket"),
+            }
+            while self.server.poll_tun(&mut self.packet, now) {
+                self.open.tun.write(&self.packet);
+            }
+        }
+    }
+
+    /// From the LAN to the callers.
+    fn tun(&mut self, now: Instant) -> Result<(), Failure> {
+        for _ in 0..BUDGET {
+            if !self.ready.tun {
+                break;
+            }
+            match self.open.tun.read(&mut self.packet) {
+                Ok(()) => {
+                    if let Ok(path) = self.server.handle_tun(&mut self.packet, now) {
+                        self.open.gre.send(&self.packet, path);
+                    }
+                }
+                Err(error) if tun::is_gone(&error) => self.make_tun_again()?,
+                Err(error) => self.ready.tun = is_passing(&error, "TUN device"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody removed the device; the calls can go on over a new one.
+    fn make_tun_again(&mut self) -> Result<(), Failure> {
+        let config = self.server.config();
+        warn!("{} was removed: making it again", config.device);
+        self.open.tun = Tun::open(config)?;
+        self.ready.tun = false;
+        self.open.watch_tun()
+    }
+
+    fn signals(&mut self, now: Instant) -> Next {
+        if !self.ready.signals {
+            return Next::Turn;
+        }
+        match self.open.signals.read() {
+            Some(Signal::Stop) if self.stop_at.is_some() => Next::End,
+            Some(Signal::Stop) => self.say_goodbye(now),
+            Some(Signal::Reload) if self.stop_at.is_none() => Next::Reload,
+            Some(Signal::Reload) => Next::Turn,
+            None => {
+                self.ready.signals = false;
+                Next::Turn
+            }
+        }
+    }
+
+    fn say_goodbye(&mut self, now: Instant) -> Next {
+        info!("stopping");
+        self.stop_at = Some(now + GOODBYE_MS);
+        self.open.control.stop_listening();
+        self.server.shutdown(now);
+        self.may_answer = true;
+        Next::Turn
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let all_said = || self.server.is_finished() && self.open.control.all_sent(&self.server);
+        self.stop_at.is_some() && (due(self.stop_at, now) || all_said())
+    }
+
+    /// Takes a new configuration; what only counts at the start stays as it is, with a warning.
+    pub fn reload(&mut self, mut config: Config) {
+        source::keep_fixed(self.server.config(), &mut config);
+        log::set_level(config.log_level);
+        self.server.reload(config, self.clock.now());
+        self.may_answer = true;
+        let config = self.server.config();
+        if let Err(failure) = self.open.tun.set_up(config) {
+            warn!("{failure}");
+        }
+        tun::warn_if_not_forwarding(config);
+        info!("configuration read again");
+    }
+}
+
+/// Whether to read on after a failed read: not when there was nothing, and not after an error that
+/// may last; the next event comes with the next packet.
+fn is_passing(error: &std::io::Error, what: &str) -> bool {
+    if error.kind() != ErrorKind::WouldBlock {
+        debug!("{what}: {error}");
+    }
+    error.kind() == ErrorKind::Interrupted
+}

@@ -1,0 +1,80 @@
+//! Everything that is opened before the first caller can come, and what to do when it cannot be.
+
+use std::os::fd::RawFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token};
+use pptp::config::Config;
+
+use super::control::Control;
+use super::failure::{Doing, Failure};
+use super::gre::Gre;
+use super::signal::Signals;
+use super::sys;
+use super::tun::Tun;
+
+pub const SIGNALS: Token = Token(0);
+pub const GRE: Token = Token(1);
+pub const TUN: Token = Token(2);
+/// Control connections and their listeners have this token and those above it.
+pub const CONTROL: usize = 16;
+
+/// Descriptors beside the control connections: those of this file, the standard ones, and some.
+const DESCRIPTORS: usize = 32;
+
+/// The sockets and devices of the program.
+pub struct Open {
+    pub poll: Poll,
+    pub signals: Signals,
+    pub control: Control,
+    pub gre: Gre,
+    pub tun: Tun,
+}
+
+impl Open {
+    /// Opens everything.
+    pub fn all(config: &Config) -> Result<Open, Failure> {
+        check_capabilities()?;
+        let wanted = usize::from(config.max_connections) + DESCRIPTORS;
+        sys::allow_descriptors(wanted).doing("raise the limit of open descriptors")?;
+        let poll = Poll::new().doing("open an event queue")?;
+        let signals = Signals::open()?;
+        let control = Control::open(config, poll.registry(), CONTROL)?;
+        let open = Open { poll, signals, control, gre: Gre::open()?, tun: Tun::open(config)? };
+        open.watch(SIGNALS, open.signals.descriptor())?;
+        open.watch(GRE, open.gre.descriptor())?;
+        open.watch_tun()?;
+        Ok(open)
+    }
+
+    /// Reports events of the TUN device from now on.
+    pub fn watch_tun(&self) -> Result<(), Failure> {
+        self.watch(TUN, self.tun.descriptor())
+    }
+
+    fn watch(&self, token: Token, descriptor: RawFd) -> Result<(), Failure> {
+        let registry = self.poll.registry();
+        let watched = registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE);
+        watched.doing("watch a descriptor for events")
+    }
+}
+
+/// Names everything that is missing at once, instead of one capability with each attempt.
+fn check_capabilities() -> Result<(), Failure> {
+    let missing = match (sys::can_net_admin(), sys::can_net_raw()) {
+        (true, true) => return Ok(()),
+        (false, true) => "CAP_NET_ADMIN (for the TUN device) is missing",
+        (true, false) => "CAP_NET_RAW (for GRE) is missing",
+        (false, false) => {
+            "CAP_NET_ADMIN (for the TUN device) and CAP_NET_RAW (for GRE) are missing"
+        }
+    };
+    Err(Failure::new("check the capabilities", missing, "run as root"))
+}
+
+/// Octets for a random generator to start from.
+pub fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    sys::random(&mut seed).doing("read random octets from the kernel")?;
+    Ok(seed)
+}

@@ -1,0 +1,84 @@
+//! The configuration file: read with a bound, checked, and what of it can change while calls run.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use log::{Level, warn};
+use pptp::config::{Config, Problems};
+use zeroize::Zeroize;
+
+use super::failure::{Doing, Failure};
+
+/// Octets of the largest configuration file: 128 accounts with the longest of everything are less.
+const FILE: u64 = 256 * 1024;
+
+/// Reads and checks the file. Each problem becomes a line for `say`; without a configuration as
+/// the result, one of them is an error.
+pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Config> {
+    let mut text = match read(path, &mut say) {
+        Ok(text) => text,
+        Err(failure) => {
+            say(Level::Error, &failure);
+            return None;
+        }
+    };
+    let mut warnings = Problems::default();
+    let parsed = Config::parse(&text, &mut warnings);
+    text.zeroize();
+    say_all(&warnings, path, Level::Warn, &mut say);
+    parsed.map_err(|errors| say_all(&errors, path, Level::Error, &mut say)).ok()
+}
+
+fn say_all(
+    problems: &Problems,
+    path: &Path,
+    level: Level,
+    say: &mut impl FnMut(Level, &dyn Display),
+) {
+    let file = path.display();
+    for problem in problems {
+        say(level, &format_args!("{file}:{problem}"));
+    }
+    if problems.more() > 0 {
+        say(level, &format_args!("{file}: and {} more", problems.more()));
+    }
+}
+
+/// The text of the file. The space for it is taken at once: a text that grows leaves copies of the
+/// passwords behind.
+fn read(path: &Path, say: &mut impl FnMut(Level, &dyn Display)) -> Result<Vec<u8>, Failure> {
+    let doing = format_args!("read {}", path.display());
+    let file = File::open(path).doing(doing)?;
+    let metadata = file.metadata().doing(doing)?;
+    if metadata.permissions().mode() & 0o044 != 0 {
+        let advice = "everybody may read the passwords in it: chmod 600";
+        say(Level::Warn, &format_args!("{}: {advice}", path.display()));
+    }
+    let mut text = Vec::with_capacity(metadata.len().min(FILE) as usize + 1);
+    let length = file.take(FILE + 1).read_to_end(&mut text).doing(doing)?;
+    if length as u64 > FILE {
+        return Err(Failure::new(doing, "this is more than 256 KiB", "is it the right file?"));
+    }
+    Ok(text)
+}
+
+/// What only counts at the start stays as it was; whoever changed it is told.
+pub fn keep_fixed(old: &Config, new: &mut Config) {
+    keep("listen", &old.listen, &mut new.listen);
+    keep("port", &old.port, &mut new.port);
+    keep("device", &old.device, &mut new.device);
+    keep("local_ip", &old.local_ip, &mut new.local_ip);
+    keep("pool", &old.pool, &mut new.pool);
+    keep("max_sessions", &old.max_sessions, &mut new.max_sessions);
+    keep("max_connections", &old.max_connections, &mut new.max_connections);
+}
+
+fn keep<T: PartialEq + Clone>(option: &str, old: &T, new: &mut T) {
+    if old != new {
+        warn!("main.{option} was changed: restart the program to make it count");
+        new.clone_from(old);
+    }
+}

@@ -1,0 +1,297 @@
+//! The system calls that the standard library has no safe form of, each in a thin safe wrapper.
+//! This is the only file with `unsafe`: every block says why it is sound.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+use libc::{Ioctl, c_char, c_int, c_short, c_ulong};
+
+/// The kinds of socket that are opened here; the rest comes from mio.
+#[derive(Clone, Copy)]
+pub enum Socket {
+    /// Every GRE packet (IP protocol 47) for this machine, with its IP header.
+    Gre,
+    /// Any IPv4 socket: the handle for requests about network devices.
+    Device,
+    /// The kernel's routing tables.
+    Route,
+}
+
+/// Opens a socket that never blocks and is not handed to other programs.
+pub fn socket(which: Socket) -> io::Result<OwnedFd> {
+    let (family, kind, protocol) = match which {
+        Socket::Gre => (libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_GRE),
+        Socket::Device => (libc::AF_INET, libc::SOCK_DGRAM, 0),
+        Socket::Route => (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+    };
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: plain numbers go in, a new descriptor or -1 comes out.
+    owned(unsafe { libc::socket(family, kind, protocol) })
+}
+
+/// Sets a socket option whose value is an `int`.
+pub fn set_option(socket: impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    let (fd, value) = (socket.as_fd().as_raw_fd(), &raw const value);
+    let size = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `value` points to `size` octets that live until the call returns.
+    checked(unsafe { libc::setsockopt(fd, level, name, value.cast(), size) })
+}
+
+/// A packet's destination and the source address that it shall have, as sendmsg(2) wants them.
+#[repr(C)]
+struct Envelope {
+    header: libc::cmsghdr,
+    info: libc::in_pktinfo,
+    /// Room for the padding behind the information (CMSG_SPACE).
+    padding: [usize; 2],
+}
+
+/// Sends `packet` to `remote` with the source address `local` (ip(7), IP_PKTINFO).
+pub fn send_from(
+    socket: impl AsFd,
+    packet: &[u8],
+    local: Ipv4Addr,
+    remote: Ipv4Addr,
+) -> io::Result<()> {
+    let mut to = socket_address(remote);
+    let mut octets =
+        libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
+    // SAFETY: Envelope and msghdr are C structures of numbers and pointers: all zeros is a value.
+    let (mut envelope, mut message): (Envelope, libc::msghdr) = unsafe { mem::zeroed() };
+    let info_size = size_of::<libc::in_pktinfo>() as libc::c_uint;
+    envelope.header.cmsg_level = libc::IPPROTO_IP;
+    envelope.header.cmsg_type = libc::IP_PKTINFO;
+    // SAFETY: CMSG_LEN and CMSG_SPACE only compute.
+    let (length, space) = unsafe { (libc::CMSG_LEN(info_size), libc::CMSG_SPACE(info_size)) };
+    envelope.header.cmsg_len = length as _;
+    envelope.info.ipi_spec_dst = in_address(local);
+    message.msg_name = (&raw mut to).cast();
+    message.msg_namelen = size_of_val(&to) as libc::socklen_t;
+    message.msg_iov = &raw mut octets;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut envelope).cast();
+    message.msg_controllen = space as _;
+    // SAFETY: every pointer of `message` is to a local or to `packet`, with its own length (an
+    // envelope is at least CMSG_SPACE octets, see below), and sendmsg writes through none of them.
+    let sent = unsafe { libc::sendmsg(socket.as_fd().as_raw_fd(), &message, libc::MSG_NOSIGNAL) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+// The information must stand where CMSG_DATA looks for it, and CMSG_SPACE must be in the envelope.
+const _: () = {
+    let info_size = size_of::<libc::in_pktinfo>() as libc::c_uint;
+    // SAFETY: CMSG_SPACE only computes.
+    let space = unsafe { libc::CMSG_SPACE(info_size) } as usize;
+    assert!(mem::offset_of!(Envelope, info) == space - aligned(size_of::<libc::in_pktinfo>()));
+    assert!(size_of::<Envelope>() >= space);
+};
+
+/// `size` rounded up to whole machine words, as CMSG_ALIGN does.
+const fn aligned(size: usize) -> usize {
+    size.next_multiple_of(size_of::<usize>())
+}
+
+/// A network device: any IPv4 socket as the handle, and the device's name (netdevice(7)).
+#[derive(Clone, Copy)]
+pub struct Device<'a>(pub BorrowedFd<'a>, pub &'a str);
+
+impl Device<'_> {
+    /// Makes the TUN device of this name, or takes it when it waits for somebody to. The handle is
+    /// /dev/net/tun; from now on each read and write of it is one packet, with nothing in front.
+    pub fn make_tun(self) -> io::Result<()> {
+        let mut request = self.request()?;
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as c_short;
+        self.carry_out(libc::TUNSETIFF, &mut request)
+    }
+
+    /// The device's number.
+    pub fn index(self) -> io::Result<u32> {
+        let mut request = self.request()?;
+        self.carry_out(libc::SIOCGIFINDEX as Ioctl, &mut request)?;
+        // SAFETY: SIOCGIFINDEX filled in the index, and any bits are a number.
+        Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
+    }
+
+    /// Gives it this address; on a point-to-point device alone, without a network around it.
+    pub fn set_address(self, address: Ipv4Addr) -> io::Result<()> {
+        let mut request = self.request()?;
+        request.ifr_ifru.ifru_addr = any_address(socket_address(address));
+        self.carry_out(libc::SIOCSIFADDR as Ioctl, &mut request)
+    }
+
+    /// Sets the octets of its largest packet.
+    pub fn set_mtu(self, octets: u16) -> io::Result<()> {
+        let mut request = self.request()?;
+        request.ifr_ifru.ifru_mtu = c_int::from(octets);
+        self.carry_out(libc::SIOCSIFMTU as Ioctl, &mut request)
+    }
+
+    /// Lets packets flow.
+    pub fn bring_up(self) -> io::Result<()> {
+        let mut request = self.request()?;
+        self.carry_out(libc::SIOCGIFFLAGS as Ioctl, &mut request)?;
+        // SAFETY: SIOCGIFFLAGS filled in the flags, and any bits are a number.
+        let flags = unsafe { request.ifr_ifru.ifru_flags };
+        request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as c_short;
+        self.carry_out(libc::SIOCSIFFLAGS as Ioctl, &mut request)
+    }
+
+    /// A request about this device, with nothing asked yet.
+    fn request(self) -> io::Result<libc::ifreq> {
+        // SAFETY: ifreq is a C structure of numbers and pointers: all zeros is a value.
+        let mut request: libc::ifreq = unsafe { mem::zeroed() };
+        // The last octet stays zero: the kernel takes the name as a C string.
+        if self.1.len() >= request.ifr_name.len() {
+            return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+        }
+        for (to, from) in request.ifr_name.iter_mut().zip(self.1.bytes()) {
+            *to = from as c_char;
+        }
+        Ok(request)
+    }
+
+    fn carry_out(self, number: Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
+        // SAFETY: the requests above all read and write one ifreq and keep no pointer to it.
+        checked(unsafe { libc::ioctl(self.0.as_raw_fd(), number, request) })
+    }
+}
+
+/// Fills `out` from the kernel's generator; waits when it has no entropy yet, early after power-on.
+pub fn random(out: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        // SAFETY: the kernel writes at most `rest.len()` octets into `rest`.
+        let count = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match usize::try_from(count) {
+            Ok(count) => filled += count,
+            Err(_) => retry_interrupted(io::Error::last_os_error())?,
+        }
+    }
+    Ok(())
+}
+
+fn retry_interrupted(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
+}
+
+/// Takes the signals of `numbers` out of their usual way: from now on they are read from the
+/// descriptor (signalfd(2)).
+pub fn signals(numbers: &[c_int]) -> io::Result<OwnedFd> {
+    // SAFETY: sigset_t is a C structure of numbers: all zeros is a value; the calls only write to
+    // this local, read it, and change the signal mask of this, the only thread.
+    unsafe {
+        let mut set: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for number in numbers {
+            libc::sigaddset(&mut set, *number);
+        }
+        checked(libc::sigprocmask(libc::SIG_BLOCK, &set, ptr::null_mut()))?;
+        owned(libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC))
+    }
+}
+
+/// Whether this process may make network devices and routes (CAP_NET_ADMIN, capabilities(7)).
+pub fn can_net_admin() -> bool {
+    has_capability(12)
+}
+
+/// Whether this process may open raw sockets (CAP_NET_RAW).
+pub fn can_net_raw() -> bool {
+    has_capability(13)
+}
+
+/// Whether capability `number`, which is below 32, is in effect.
+fn has_capability(number: u32) -> bool {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    // Effective, permitted and inheritable, twice: for the capabilities below 32 and above.
+    let mut sets = [[0u32; 3]; 2];
+    // SAFETY: version 3 reads the two numbers of the header and writes the six of the sets.
+    let done = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+    done == 0 && sets[0][0] & (1 << number) != 0
+}
+
+/// Keeps passwords and keys out of core files and away from debuggers of the same user.
+pub fn hide_memory() -> io::Result<()> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a pointer to a local that is only read, and plain numbers.
+    unsafe {
+        checked(libc::setrlimit(libc::RLIMIT_CORE, &none))?;
+        checked(libc::prctl(libc::PR_SET_DUMPABLE, 0 as c_ulong, 0, 0, 0))
+    }
+}
+
+/// Allows this process as many open descriptors as its hard limit permits, at most `wanted`;
+/// returns how many that are.
+pub fn allow_descriptors(wanted: usize) -> io::Result<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes to this local.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    let wanted = libc::rlim_t::try_from(wanted).unwrap_or(libc::rlim_t::MAX);
+    if limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: the kernel reads this local.
+        checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
+    }
+    Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
+}
+
+/// Hands each IPv4 address of this machine to `each`, with its device's name and flags (IFF_*).
+pub fn each_address(mut each: impl FnMut(&CStr, c_int, Ipv4Addr)) -> io::Result<()> {
+    let mut list: *mut libc::ifaddrs = ptr::null_mut();
+    // SAFETY: getifaddrs writes a pointer to a list that is ours until freeifaddrs.
+    checked(unsafe { libc::getifaddrs(&mut list) })?;
+    let mut next = list;
+    // SAFETY: `next` is null or an entry of the list, which lives until the end of this function.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        // SAFETY: ifa_addr is null or a socket address as long as its family says, so reading the
+        // family is sound, and after AF_INET so is reading a sockaddr_in. The name is a C string.
+        unsafe {
+            let Some(address) = entry.ifa_addr.as_ref() else { continue };
+            if c_int::from(address.sa_family) == libc::AF_INET {
+                let address = ptr::read_unaligned(entry.ifa_addr.cast::<libc::sockaddr_in>());
+                let octets = address.sin_addr.s_addr.to_ne_bytes();
+                each(CStr::from_ptr(entry.ifa_name), entry.ifa_flags as c_int, octets.into());
+            }
+        }
+    }
+    // SAFETY: the list came from getifaddrs and nothing refers to it any more.
+    unsafe { libc::freeifaddrs(list) };
+    Ok(())
+}
+
+fn in_address(address: Ipv4Addr) -> libc::in_addr {
+    libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) }
+}
+
+fn socket_address(address: Ipv4Addr) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: 0,
+        sin_addr: in_address(address),
+        sin_zero: [0; 8],
+    }
+}
+
+fn any_address(address: libc::sockaddr_in) -> libc::sockaddr {
+    // SAFETY: both are 16 octets of plain numbers (transmute checks the size): a family and what
+    // belongs to it.
+    unsafe { mem::transmute(address) }
+}
+
+/// A new descriptor, or why there is none.
+fn owned(fd: c_int) -> io::Result<OwnedFd> {
+    checked(fd)?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// -1 means that `errno` says why.
+fn checked(result: c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

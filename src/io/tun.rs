@@ -1,0 +1,141 @@
+//! The TUN device: the packets between the callers and this machine's routing. Made, addressed
+//! and brought up here, without any other program; it goes away with its last descriptor.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use log::{debug, warn};
+use pptp::config::Config;
+use pptp::packet::Packet;
+
+use super::failure::{Doing, Failure};
+use super::route::{Routes, blocks};
+use super::sys::{self, Device, Socket};
+
+/// The open device.
+pub struct Tun {
+    file: File,
+    /// A socket for requests about the device.
+    handle: OwnedFd,
+}
+
+impl Tun {
+    /// Makes the device and sets it up.
+    pub fn open(config: &Config) -> Result<Tun, Failure> {
+        let file = make(&config.device)?;
+        let handle = sys::socket(Socket::Device).doing("open a socket for device requests")?;
+        let tun = Tun { file, handle };
+        tun.set_up(config)?;
+        Ok(tun)
+    }
+
+    /// What the event loop watches.
+    pub fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// Gives the device its address, its largest packet and the routes to the callers; what is
+    /// right already stays, so this also repairs a device that somebody else took down or changed.
+    ///
+    /// The address stands alone (/32) and the routes cover the pool and nothing else: then a pool
+    /// that is a part of the LAN's network leaves the rest of that network where it is, since the
+    /// more specific route wins, and a packet from caller to caller comes back to us like any other.
+    pub fn set_up(&self, config: &Config) -> Result<(), Failure> {
+        let name = config.device.as_str();
+        let device = Device(self.handle.as_fd(), name);
+        device.set_address(config.local_ip).doing(format_args!("set the address of {name}"))?;
+        device.set_mtu(config.mtu).doing(format_args!("set the MTU of {name}"))?;
+        device.bring_up().doing(format_args!("bring up {name}"))?;
+        let index = device.index().doing(format_args!("look up the number of {name}"))?;
+        let mut routes = Routes::open().doing("open a netlink socket")?;
+        for block in blocks(config.pool.first, config.pool.last) {
+            let what = format_args!("add the route to {}/{}", block.address, block.prefix);
+            routes.add(block, index).doing(what)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one packet.
+    pub fn read(&mut self, packet: &mut Packet) -> io::Result<()> {
+        let length = self.file.read(packet.space())?;
+        packet.filled(length);
+        Ok(())
+    }
+
+    /// Writes one packet. One that the kernel does not take (device down, no memory, nonsense that
+    /// looked like IP) is lost, as on any line.
+    pub fn write(&mut self, packet: &Packet) {
+        if let Err(error) = self.file.write(packet.data()) {
+            debug!("packet of {} octets for the LAN lost: {error}", packet.len());
+        }
+    }
+}
+
+fn make(name: &str) -> Result<File, Failure> {
+    const PATH: &str = "/dev/net/tun";
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(PATH).doing_or(format_args!("open {PATH}"), path_advice)?;
+    let made = Device(file.as_fd(), name).make_tun();
+    made.doing_or(format_args!("make the TUN device {name}"), name_advice)?;
+    Ok(file)
+}
+
+fn path_advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
+            "load the kernel module tun (OpenWrt: install kmod-tun)"
+        }
+        _ => "this container, jail or user has no access to it: allow it, or run as root",
+    }
+}
+
+fn name_advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EBUSY) => "another program uses this device: stop it, or set another 'device'",
+        Some(libc::EINVAL) => {
+            "a device of this name exists and is no TUN device, or the name is \
+                               not valid: set another 'device'"
+        }
+        _ => "the capability CAP_NET_ADMIN is needed: run as root",
+    }
+}
+
+/// Says once when the kernel would not pass packets on between callers and the LAN. The setting is
+/// the owner's: it is never changed from here.
+pub fn warn_if_not_forwarding(config: &Config) {
+    let off = |name: &str| {
+        fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"))
+            .is_ok_and(|text| text.trim() == "0")
+    };
+    let device = format!("conf/{}/forwarding", config.device);
+    for name in ["ip_forward", device.as_str()] {
+        if off(name) {
+            warn!(
+                "callers reach this machine only, not the LAN: /proc/sys/net/ipv4/{name} is 0 (to \
+                 change that: echo 1 > /proc/sys/net/ipv4/{name})"
+            );
+            return;
+        }
+    }
+}
+
+/// The IPv4 addresses under which others may reach this machine, without those of `device`.
+pub fn addresses(device: &str) -> io::Result<Vec<Ipv4Addr>> {
+    let mut found = Vec::new();
+    sys::each_address(|name, flags, address| {
+        let usable = flags & libc::IFF_UP != 0 && flags & libc::IFF_LOOPBACK == 0;
+        if usable && name.to_bytes() != device.as_bytes() {
+            found.push(address);
+        }
+    })?;
+    Ok(found)
+}
+
+/// Whether `error` of a read means that somebody removed the device.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADFD | libc::EFAULT | libc::ENODEV))
+}
