@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use log::{error, info, log, warn};
 use pptp::config::{Config, User};
 use pptp::proto::mschap;
-use pptp::session::{Server, Storage};
+use pptp::session::{Server, Sizes, Storage};
 use zeroize::Zeroize;
 
 use io::clock::Clock;
@@ -125,7 +125,7 @@ fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
 
 /// Serves until a signal ends it.
 fn run(file: Option<&Path>, config: Config, open: Open) -> Result<(), Stop> {
-    let sizes = Storage::sizes(&config);
+    let sizes = Sizes::of(&config);
     let mut sessions = storage(sizes.sessions);
     let mut controls = storage(sizes.controls);
     let mut held = storage(sizes.held);

@@ -287,7 +287,7 @@ impl Connection {
         if self.closing.is_none() && server.wants_close(id) {
             self.closing = Some(Closing { at: now + LINGER_MS, said: false });
         }
-        let failed = self.write(id, server, now).is_err();
+        let failed = self.write(id, server).is_err();
         let all_said = server.control_output(id).is_empty();
         let Some(closing) = &mut self.closing else {
             return if failed { Verdict::Over } else { Verdict::Stays };
@@ -304,10 +304,10 @@ impl Connection {
     }
 
     /// Writes as much as the peer takes.
-    fn write(&mut self, id: ControlId, server: &mut Server, now: Instant) -> io::Result<()> {
+    fn write(&mut self, id: ControlId, server: &mut Server) -> io::Result<()> {
         while self.writable && !server.control_output(id).is_empty() {
             match self.stream.write(server.control_output(id)) {
-                Ok(length) => server.control_sent(id, length, now),
+                Ok(length) => server.control_sent(id, length),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -22,7 +22,7 @@ use ::log::{debug, info, log, trace, warn};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
-use pptp::session::{Server, Taken};
+use pptp::session::{Forward, Server, Taken};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 
 use self::clock::Clock;
@@ -206,11 +206,11 @@ impl<'a> World<'a> {
                 break;
             }
             match self.open.tun.read(&mut self.packet) {
-                Ok(()) => {
-                    if let Ok(path) = self.server.handle_tun(&mut self.packet, now) {
-                        self.open.gre.send(&self.packet, path);
-                    }
-                }
+                Ok(()) => match self.server.handle_tun(&mut self.packet, now) {
+                    Ok(Forward::Gre(path)) => self.open.gre.send(&self.packet, path),
+                    Ok(Forward::Tun) => self.open.tun.write(&self.packet),
+                    Err(_counted) => {}
+                },
                 Err(error) if tun::is_gone(&error) => self.make_tun_again()?,
                 Err(error) => self.ready.tun = is_passing(&error, "TUN device"),
             }
