@@ -107,7 +107,8 @@ fn named<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
     let is_part = |char: char| char.is_alphanumeric() || char == '_';
     let mut names = Vec::new();
     for (at, _) in code.match_indices(prefix) {
-        if code[..at].ends_with(is_part) {
+        // `crate::wire::pptp::` is a module of ours, not the library from outside.
+        if code[..at].ends_with(is_part) || code[..at].ends_with("::") {
             continue;
         }
         let rest = &code[at + prefix.len()..];
