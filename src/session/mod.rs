@@ -10,6 +10,7 @@ mod keepalive;
 pub mod leases;
 pub mod link;
 pub mod login;
+mod network;
 mod outbound;
 pub mod reorder;
 mod server;

@@ -1,0 +1,166 @@
+//! The network phase of a link: encryption by CCP and MPPE, addresses by IPCP, and what may pass.
+
+use super::link::{Link, Outcome, Turn};
+use crate::config::Mppe;
+use crate::packet::Packet;
+use crate::proto::automaton::State;
+use crate::proto::mppe::{Decryptor, Encryptor};
+use crate::proto::negotiator::Change;
+use crate::reason::{Cause, Discard};
+use crate::wire::ccp;
+use crate::wire::ppp::{ControlPacket, code, protocol};
+
+/// Milliseconds between two Reset-Requests (RFC 1962 section 3).
+const RESET_MS: u64 = 500;
+
+impl Link {
+    pub(super) fn handle_ccp<'p>(
+        &mut self,
+        packet: &ControlPacket,
+        turn: &mut Turn,
+    ) -> Result<Outcome<'p>, Discard> {
+        match packet.code {
+            ccp::code::RESET_REQUEST => {
+                let encryptor = self.encryptor.as_mut().ok_or(Discard::PppPhase)?;
+                encryptor.reset();
+                let code = ccp::code::RESET_ACK;
+                turn.out.control(protocol::CCP, code, packet.identifier, |_| {});
+                Ok(Outcome::None)
+            }
+            // The next flushed packet is what counts (RFC 3078 section 8.2).
+            ccp::code::RESET_ACK => Ok(Outcome::None),
+            _ => {
+                let change = self.ccp.handle(packet, &mut turn.out, turn.now)?;
+                Ok(self.after_ccp(change, false, turn))
+            }
+        }
+    }
+
+    pub(super) fn after_ccp<'p>(
+        &mut self,
+        change: Change,
+        by_timer: bool,
+        turn: &mut Turn,
+    ) -> Outcome<'p> {
+        let was_open = self.is_open();
+        if change.down || change.finished {
+            (self.encryptor, self.decryptor, self.reset_at) = (None, None, None);
+        }
+        if change.up {
+            self.key_mppe();
+        }
+        if let Some(cause) = self.missing_encryption(change, by_timer) {
+            return self.end(cause, turn);
+        }
+        if change.up && self.encryptor.is_some() {
+            self.open_ipcp(turn);
+            return Outcome::Encrypted;
+        }
+        if was_open && !self.is_open() { Outcome::Closed } else { Outcome::None }
+    }
+
+    /// Why the call cannot go on after a step of CCP: encryption is required and will not come.
+    fn missing_encryption(&self, change: Change, by_timer: bool) -> Option<Cause> {
+        if self.rules.mppe != Mppe::Required {
+            return None;
+        }
+        let terminated = self.ccp.state() == State::Stopping;
+        let without = change.up && !self.is_encrypted_enough();
+        match by_timer {
+            true => change.finished.then_some(Cause::EncryptionTimeout),
+            false if change.finished || terminated || without => Some(Cause::EncryptionRefused),
+            false => None,
+        }
+    }
+
+    /// Sets up both directions; one without the other is no encryption.
+    fn key_mppe(&mut self) {
+        let methods = (self.ccp.protocol.send(), self.ccp.protocol.receive());
+        if let (Some(proof), (Some(send), Some(receive))) = (&self.proof, methods) {
+            self.encryptor = Some(Encryptor::new(&proof.send_key, send));
+            self.decryptor = Some(Decryptor::new(&proof.receive_key, receive));
+        }
+    }
+
+    pub(super) fn open_ipcp(&mut self, turn: &mut Turn) {
+        if let Some(ipcp) = self.ipcp.as_mut().filter(|ipcp| ipcp.state() == State::Initial) {
+            ipcp.open(&mut turn.out, turn.now);
+        }
+    }
+
+    /// IPCP that comes before encryption is on is kept, not refused: MikroTik sends it right
+    /// behind CCP and takes a Terminate-Ack for the end of the call.
+    pub(super) fn handle_ipcp<'p>(
+        &mut self,
+        packet: &ControlPacket,
+        information: &[u8],
+        turn: &mut Turn,
+    ) -> Result<Outcome<'p>, Discard> {
+        if !self.is_encrypted_enough() {
+            self.held_ipcp.clear();
+            let _too_long_to_keep = self.held_ipcp.extend_from_slice(information);
+            return Ok(Outcome::None);
+        }
+        let was_open = self.is_open();
+        let ipcp = self.ipcp.as_mut().ok_or(Discard::PppPhase)?;
+        let change = ipcp.handle(packet, &mut turn.out, turn.now)?;
+        // The peer may close IPCP and open it again: that is no reason to end the link (RFC 1661
+        // section 3.7).
+        let terminates = matches!(packet.code, code::TERMINATE_REQUEST | code::TERMINATE_ACK);
+        if change.finished && !terminates {
+            return Ok(self.end(Cause::NetworkRefused, turn));
+        }
+        Ok(match (was_open, self.is_open()) {
+            (false, true) => Outcome::Open,
+            (true, false) => Outcome::Closed,
+            _ => Outcome::None,
+        })
+    }
+
+    /// Handles the IPCP packet that waited for encryption.
+    pub fn release_ipcp(&mut self, turn: &mut Turn) -> Outcome<'static> {
+        let held = core::mem::take(&mut self.held_ipcp);
+        let Ok(packet) = ControlPacket::parse(&held) else { return Outcome::None };
+        match self.handle_ipcp(&packet, &held, turn) {
+            Ok(Outcome::Open) => Outcome::Open,
+            Ok(Outcome::Ended(cause)) => Outcome::Ended(cause),
+            _ => Outcome::None,
+        }
+    }
+
+    /// Encrypts `packet` (inner protocol and data) in place if encryption is on, and says whether
+    /// it is. `InnerPhase` when it must be and is not.
+    pub fn seal(&mut self, packet: &mut Packet) -> Result<bool, Discard> {
+        if !self.is_open() {
+            return Err(Discard::InnerPhase);
+        }
+        match &mut self.encryptor {
+            Some(encryptor) => encryptor.seal(packet),
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Decrypts `packet` (MPPE header and ciphertext) in place.
+    pub fn open_sealed(&mut self, packet: &mut Packet, turn: &mut Turn) -> Result<(), Discard> {
+        let decryptor = self.decryptor.as_mut().ok_or(Discard::InnerPhase)?;
+        let opened = decryptor.open(packet);
+        if !decryptor.awaits_reset() {
+            self.reset_at = None;
+        } else if self.reset_at.is_none() {
+            self.ask_for_reset(turn);
+        }
+        opened
+    }
+
+    /// Whether a clear inner packet from the peer may pass.
+    pub fn admits_clear(&self) -> bool {
+        self.decryptor.is_none() && self.rules.mppe != Mppe::Required
+    }
+
+    pub(super) fn ask_for_reset(&mut self, turn: &mut Turn) {
+        let identifier = self.next_identifier();
+        self.reset_at = Some(turn.now + RESET_MS);
+        turn.out.control(protocol::CCP, ccp::code::RESET_REQUEST, identifier, |_| {});
+    }
+}
