@@ -9,7 +9,7 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use pptp::config::Config;
-use pptp::session::{ControlId, Server};
+use pptp::session::{ControlId, Server, Sizes};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 
 use super::failure::{Doing, Failure};
@@ -84,7 +84,7 @@ impl Control {
         registry: &Registry,
         first_token: usize,
     ) -> Result<Control, Failure> {
-        let capacity = usize::from(config.max_connections);
+        let capacity = Sizes::of(config).controls;
         let mut control = Control {
             first_token,
             listeners: Vec::with_capacity(config.listen.len()),
@@ -284,8 +284,11 @@ impl Connection {
     }
 
     fn turn(&mut self, id: ControlId, server: &mut Server, now: Instant) -> Verdict {
+        let silent = server.control_output(id).is_empty();
         if self.closing.is_none() && server.wants_close(id) {
-            self.closing = Some(Closing { at: now + LINGER_MS, said: false });
+            // Nobody waits for a peer to whom there is nothing to say: the place may be needed.
+            let patience = if silent { 0 } else { LINGER_MS };
+            self.closing = Some(Closing { at: now + patience, said: silent });
         }
         let failed = self.write(id, server).is_err();
         let all_said = server.control_output(id).is_empty();
@@ -297,7 +300,7 @@ impl Connection {
             closing.said = true;
             let _ = self.stream.shutdown(Shutdown::Write);
         }
-        if failed || at <= now || self.drain() {
+        if self.drain() || failed || at <= now {
             return Verdict::Over;
         }
         Verdict::Closing { at, more: self.readable }

@@ -263,11 +263,9 @@ impl<'a> World<'a> {
         log::set_level(config.log_level);
         self.server.reload(config, self.clock.now());
         self.may_answer = true;
-        let config = self.server.config();
-        if let Err(failure) = self.open.tun.set_up(config) {
+        if let Err(failure) = self.open.tun.set_up(self.server.config()) {
             warn!("{failure}");
         }
-        tun::warn_if_not_forwarding(config);
         info!("configuration read again");
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use pptp::config::Config;
+use pptp::session::Sizes;
 
 use super::control::Control;
 use super::failure::{Doing, Failure};
@@ -35,7 +36,7 @@ impl Open {
     /// Opens everything.
     pub fn all(config: &Config) -> Result<Open, Failure> {
         check_capabilities()?;
-        let wanted = usize::from(config.max_connections) + DESCRIPTORS;
+        let wanted = Sizes::of(config).controls + DESCRIPTORS;
         sys::allow_descriptors(wanted).doing("raise the limit of open descriptors")?;
         let poll = Poll::new().doing("open an event queue")?;
         let signals = Signals::open()?;

@@ -100,7 +100,8 @@ fn name_advice(error: &io::Error) -> &'static str {
             "a device of this name exists and is no TUN device, or the name is \
                                not valid: set another 'device'"
         }
-        _ => "the capability CAP_NET_ADMIN is needed: run as root",
+        Some(libc::EPERM | libc::EACCES) => "the capability CAP_NET_ADMIN is needed: run as root",
+        _ => "",
     }
 }
 
