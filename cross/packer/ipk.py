@@ -74,7 +74,8 @@ def control_text(package, size):
         "Installed-Size": size,
         "Description": package.description.replace("\n", "\n "),
     }
-    return "".join(f"{key}: {value}\n" for key, value in fields.items())
+    # opkg crashes on a field without a value.
+    return "".join(f"{key}: {value}\n" for key, value in fields.items() if value != "")
 
 
 class Tar:
