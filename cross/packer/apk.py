@@ -6,6 +6,9 @@ little-endian: a type in the upper four bits, below it the value itself or its o
 import hashlib
 import struct
 import zlib
+from dataclasses import replace
+
+from .recipe import File
 
 INT, INT_32, BLOB_8, BLOB_16, BLOB_32, ARRAY, OBJECT = (
     kind << 28 for kind in (0x1, 0x2, 0x8, 0x9, 0xA, 0xD, 0xE))
@@ -29,7 +32,6 @@ def build(package):
 def list_files(package):
     """What OpenWrt's scripts read instead of apk's database: the paths, and the sums of the
     conffiles as they were shipped."""
-    from .recipe import File
     base = f"/lib/apk/packages/{package.name}"
     files = {base + ".list": lines(sorted(package.files))}
     if package.conffiles:
@@ -119,7 +121,7 @@ def package_info(adb, package, files, unique_id):
 
 def folders(adb, package, files):
     """The array of folders with their files; and the files' contents, numbered by both."""
-    by_folder = {folder.removeprefix("/"): [] for folder in with_parents(package, files)}
+    by_folder = {folder.removeprefix("/"): [] for folder in replace(package, files=files).directories()}
     for path in sorted(files):
         folder, _, name = path[1:].rpartition("/")
         by_folder[folder].append((name, files[path]))
@@ -134,11 +136,6 @@ def folders(adb, package, files):
         contents += [block(BLOCK_DATA, struct.pack("<II", number, index) + file.data)
                      for index, (_, file) in enumerate(entries, 1) if file.data]
     return adb.array(values), contents
-
-
-def with_parents(package, files):
-    from dataclasses import replace
-    return replace(package, files=files).directories()
 
 
 def file_info(adb, name, file, epoch):
@@ -162,7 +159,7 @@ export pkgname="{package.name}"
 """
     guard = "[ -s ${IPKG_INSTROOT}/lib/functions.sh ] || exit 0\n"
     install = ('[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n' + guard + setup
-               + "add_group_and_user\ndefault_postinst\n" + package.postinst)
+               + "add_group_and_user\ndefault_postinst\n" + package.postinst.removeprefix("#!/bin/sh\n"))
     return adb.object(7, {
         3: adb.blob("#!/bin/sh\n" + install),
         4: adb.blob("#!/bin/sh\n" + guard + setup + "default_prerm\n"),

@@ -31,7 +31,7 @@ class Package:
     depends: list[str]
     epoch: int          # time stamp of every file, seconds since 1970
     conffiles: list[str] = field(default_factory=list)
-    postinst: str = ""  # beside what OpenWrt does for every package
+    postinst: str = ""  # a script to run beside what OpenWrt does for every package
     files: dict[str, File] = field(default_factory=dict)  # by absolute path
 
     def directories(self):
@@ -75,6 +75,10 @@ class Makefile:
     def text(self, block):
         return "\n".join(line.strip() for line in self.blocks.get(block, []))
 
+    def script(self, block):
+        """A block that make would hand to the shell."""
+        return "".join(line + "\n" for line in self.blocks.get(block, [])).replace("$$", "$")
+
 
 def depends(value):
     """`+name` is a package to install; `@...` is a condition of the build system. Everything
@@ -100,6 +104,7 @@ def feed_package(folder, arch, binary, epoch):
         depends=depends(fields["DEPENDS"]),
         epoch=epoch,
         conffiles=make.words(f"Package/{name}/conffiles"),
+        postinst=make.script(f"Package/{name}/postinst"),
     )
     for line in make.blocks[f"Package/{name}/install"]:
         install(package, line, folder, binary)
@@ -119,7 +124,8 @@ def install(package, line, folder, binary):
 
 
 # rpcd reads access rules only when told to; LuCI keeps its menu in a cache.
-LUCI_POSTINST = """[ -n "$IPKG_INSTROOT" ] || {
+LUCI_POSTINST = """#!/bin/sh
+[ -n "$IPKG_INSTROOT" ] || {
 	rm -rf /tmp/luci-indexcache.* /tmp/luci-modulecache
 	/etc/init.d/rpcd reload
 }

@@ -30,6 +30,9 @@ SERVER_FILES = {
     "/etc/uci-defaults/50-pptp-server": (0o755, FEED / "files/pptp-server.uci-defaults"),
     "/usr/sbin/pptp-server": (0o755, None),
 }
+RESTART = """[ "${PKG_UPGRADE}" = 1 ] && [ -z "${IPKG_INSTROOT}" ] && /etc/init.d/pptp-server running && /etc/init.d/pptp-server restart
+exit 0
+"""
 PACKAGE_LIMIT = 150 * 1000
 
 
@@ -57,7 +60,8 @@ def check_ipk(report, target, version, found, files):
         "Source": "feeds/pptp/pptp-server", "SourceName": "pptp-server", "License": "MIT",
         "Section": "net", "Maintainer": "The pptp-server authors", "Architecture": target,
     })
-    report.equal("ipk scripts", sorted(found.scripts), ["postinst", "prerm"])
+    report.equal("ipk scripts", sorted(found.scripts), ["postinst", "postinst-pkg", "prerm"])
+    report.equal("ipk restarts after an upgrade", found.scripts["postinst-pkg"], "#!/bin/sh\n" + RESTART)
     check_scripts(report, "ipk", {
         "postinst": (found.scripts["postinst"], "default_postinst"),
         "prerm": (found.scripts["prerm"], "default_prerm"),
@@ -81,6 +85,7 @@ def check_apk(report, target, version, found, files):
         "depends": [[b"kmod-tun"], [b"libc"]],
     })
     report.equal("apk scripts", sorted(found.scripts), ["post-install", "post-upgrade", "pre-deinstall"])
+    report.check("apk restarts after an upgrade", found.scripts["post-upgrade"].endswith("default_postinst\n" + RESTART))
     check_scripts(report, "apk", {
         "post-install": (found.scripts["post-install"], "default_postinst upgrade="),
         "post-upgrade": (found.scripts["post-upgrade"], "default_postinst upgrade=1"),
