@@ -1,0 +1,196 @@
+"""Lines that lose, reorder and double packets, and packets that must not be taken."""
+import mppe
+import traffic
+from bed import LAN, WAN
+from dataclasses import replace
+
+import gre
+import ip
+import ppp
+from personality import PPPD, WINDOWS
+from suite import scenario
+
+
+def sealed(caller, text, to, source=None):
+    """The GRE packet of the next inner UDP packet of this call, not sent yet."""
+    inner = ip.udp(source or caller.address, LAN, 5000, to.port, text)
+    held = []
+    caller.tunnel.corked = held
+    caller.link.send_ip(inner)
+    caller.tunnel.corked = None
+    return held[0]
+
+
+def expect(bed, box, letters, seconds=0.4):
+    """Exactly these letters, in this order, and nothing more for a while."""
+    bed.loop.until(lambda: len(box.letters) >= len(letters), 5, f"{letters}, have {box.letters}")
+    bed.loop.sleep(seconds)
+    assert box.letters == letters, f"{box.letters} arrived, {letters} was right"
+    box.letters.clear()
+
+
+@scenario()
+def reorder(bed, check):
+    """Late packets: in order within the limit, never beyond it; duplicates arrive once."""
+    caller = bed.dial()
+    box = traffic.Mailbox(bed.loop, bed.lan, LAN)
+    put = caller.tunnel.put
+    with check("swapped"):
+        a, b, c = (sealed(caller, t, box) for t in (b"a", b"b", b"c"))
+        for packet in (a, c, b):
+            put(packet)
+        expect(bed, box, [b"a", b"b", b"c"])
+    with check("reversed-five"):
+        packets = [sealed(caller, b"%d" % n, box) for n in range(5)]
+        for packet in [packets[0], *reversed(packets[1:])]:
+            put(packet)
+        expect(bed, box, [b"0", b"1", b"2", b"3", b"4"])
+    with check("beyond-the-limit"):
+        a, b, c = (sealed(caller, t, box) for t in (b"d", b"e", b"f"))
+        put(a)
+        put(c)
+        expect(bed, box, [b"d", b"f"], 1.5)
+        put(b)
+        bed.loop.sleep(0.3)
+        assert not box.letters, f"{box.letters} arrived 1.5 s late"
+    with check("a-packet-lost"):
+        sealed(caller, b"lost", box)
+        put(sealed(caller, b"next", box))
+        expect(bed, box, [b"next"])
+    with check("duplicate"):
+        a, b = (sealed(caller, t, box) for t in (b"g", b"h"))
+        for packet in (a, a, b, a, b):
+            put(packet)
+        expect(bed, box, [b"g", b"h"])
+    with check("many-lost"):
+        for _ in range(300):
+            sealed(caller, b"lost", box)
+        put(sealed(caller, b"after", box))
+        expect(bed, box, [b"after"])
+    with check("goes-on"):
+        bed.assert_ping("c1", LAN)
+
+
+@scenario()
+def bad_line(bed, check):
+    """5 % loss, 10 % reorder, 2 % duplicates: log in, ping, TCP both ways."""
+    bed.bad_line("c1", loss=0.05, reorder=0.10, duplicate=0.02, seed=7)
+    personality = replace(PPPD, restart=0.5)
+    with check("log-in"):
+        caller = bed.dial(personality=personality, lossy=True, timeout=40)
+    with check("ping") as suite:
+        result = bed.ping("c1", LAN, count=40, wait=0.6, interval=0)
+        suite.note = f"{result['received']} of {result['sent']}"
+        assert result["received"] >= 28 and not result["damaged"], result
+    for name, sender, receiver, to in (("up", "c1", "lan", LAN),
+                                       ("down", "lan", "c1", caller.address)):
+        with check(f"tcp-{name}") as suite:
+            seconds = bed.transfer(sender, receiver, to, 200_000)
+            suite.note = f"{200_000 * 8 / seconds / 1e6:.1f} Mbit/s"
+    with check("good-again"):
+        bed.good_line("c1")
+        bed.loop.sleep(0.6)
+        bed.assert_ping("c1", LAN)
+
+
+@scenario()
+def heavy_loss(bed, check):
+    """30 % loss: the call still opens."""
+    bed.bad_line("c1", loss=0.30, reorder=0.10, seed=11)
+    with check("log-in"):
+        bed.dial(personality=replace(PPPD, restart=0.5), lossy=True, timeout=60)
+
+
+@scenario()
+def not_taken(bed, check):
+    """GRE of strangers, spoofed inner sources and clear text reach nobody."""
+    caller = bed.dial("c1")
+    bed.dial("c2", "bob")
+    box = traffic.Mailbox(bed.loop, bed.lan, LAN)
+    with check("right-call-id-wrong-source"):
+        packet = sealed(caller, b"stolen", box)
+        bed.hub(bed.c2).sender("203.0.113.12").sendto(packet, (WAN, 0))
+        bed.loop.sleep(0.3)
+        assert not box.letters, "taken from another address"
+        caller.tunnel.put(packet)
+        expect(bed, box, [b"stolen"])
+    with check("wrong-call-id"):
+        packet = sealed(caller, b"nobody", box)
+        wrong = caller.server_call_id ^ 0x0100
+        caller.tunnel.put(packet[:6] + wrong.to_bytes(2, "big") + packet[8:])
+        bed.loop.sleep(0.2)
+        assert not box.letters
+        caller.tunnel.put(packet)
+        expect(bed, box, [b"nobody"])
+    for name, source in (("of-the-pool", "192.168.77.77"), ("of-another-caller", "192.168.77.11"),
+                         ("of-the-lan", "192.168.1.77"), ("of-the-server", "192.168.77.1"),
+                         ("foreign", "8.8.8.8"), ("zero", "0.0.0.0"), ("loopback", "127.0.0.1"),
+                         ("broadcast", "255.255.255.255")):
+        with check(f"spoofed-source-{name}"):
+            assert source != caller.address
+            caller.tunnel.put(sealed(caller, b"spoofed", box, source))
+            caller.tunnel.put(sealed(caller, b"honest", box))
+            expect(bed, box, [b"honest"], 0.2)
+    with check("clear-text"):
+        inner = ip.udp(caller.address, LAN, 5000, box.port, b"clear")
+        for frame in (ppp.frame(ppp.IP, inner), ppp.frame(ppp.IP, inner, True, True)):
+            caller.tunnel.send(frame)
+        clear = mppe.FLUSHED | caller.link.tx.count         # D is not set
+        caller.tunnel.send(ppp.frame(ppp.COMP, clear.to_bytes(2, "big") + b"\x00\x21" + inner))
+        caller.link.send_ip(ip.udp(caller.address, LAN, 5000, box.port, b"sealed"))
+        expect(bed, box, [b"sealed"])
+    with check("goes-on"):
+        bed.assert_ping("c1", LAN)
+        bed.assert_ping("c2", LAN)
+
+
+@scenario()
+def bad_frames(bed, check):
+    """GRE and MPPE octets that no client sends: dropped, the call goes on."""
+    caller = bed.dial("c1")
+    box = traffic.Mailbox(bed.loop, bed.lan, LAN)
+    with check("gre-flags"):
+        good = sealed(caller, b"x", box)
+        for flags in range(0, 0x10000, 0x77):
+            if flags & 0xEF7F != 0x2001:
+                caller.tunnel.put(flags.to_bytes(2, "big") + good[2:])
+        bed.loop.sleep(0.3)
+        assert not box.letters, "taken with wrong flags"
+        caller.tunnel.put(good)
+        expect(bed, box, [b"x"])
+    with check("gre-lengths"):
+        good = sealed(caller, b"y", box)
+        for size in range(len(good)):
+            caller.tunnel.put(good[:size])
+        caller.tunnel.put(good[:4] + b"\xff\xff" + good[6:])
+        bed.loop.sleep(0.2)
+        assert not box.letters, "taken although cut short"
+        caller.tunnel.put(good + bytes(9))      # longer than its payload: padding is allowed
+        expect(bed, box, [b"y"])
+    with check("gre-ack-of-the-future"):
+        caller.tunnel.put(gre.build(caller.server_call_id, ack=caller.tunnel.seq + 1000))
+        bed.assert_ping("c1", LAN)
+    with check("mppe-count-jumps"):
+        for step in (1, 2, 255, 2047, 4000, 4095):
+            before = caller.link.tx.count
+            wild = mppe.FLUSHED | mppe.ENCRYPTED | (before + step) & mppe.COUNT
+            caller.tunnel.send(ppp.frame(ppp.COMP, wild.to_bytes(2, "big") + bytes(60)))
+            caller.link.send_ip(ip.udp(caller.address, LAN, 1, box.port, b"%d" % step))
+        bed.loop.sleep(0.5)
+        box.letters.clear()
+        bed.assert_ping("c1", LAN)
+    with check("cost-of-jumps-bounded") as suite:
+        before = bed.server.cpu()
+        for number in range(2000):
+            wild = mppe.FLUSHED | mppe.ENCRYPTED | (caller.link.tx.count + 4000) & mppe.COUNT
+            caller.tunnel.send(ppp.frame(ppp.COMP, wild.to_bytes(2, "big") + bytes(60)))
+        bed.assert_ping("c1", LAN)
+        used = bed.server.cpu() - before
+        suite.note = f"{used * 1e6 / 2000:.0f} us per packet"
+        assert used < 2, f"{used} s for 2000 packets"
+    with check("ppp-garbage"):
+        for octets in (b"", b"\xff", b"\xff\x03", b"\xff\x03\xc0", b"\xff\x03\xc0\x21", b"\x00",
+                       b"\x00\x00\x00", b"\xff\x03\x00\xfd", b"\xff\x03\x00\xfd\x90",
+                       b"\xff\x03\x00\xfd\x90\x00", bytes(1400), b"\xff" * 1400):
+            caller.tunnel.send(octets)
+        bed.assert_ping("c1", LAN)
