@@ -5,9 +5,6 @@
     crowd .64-.193  --+                              pptps0 192.168.77.1                192.168.1.10
 """
 import os
-import signal
-import subprocess
-import time
 
 import gre
 import line

@@ -73,7 +73,7 @@ class Caller:
     def connect(self):
         self.control = Control(self.loop, self.netns, self.server, self.report, self.source,
                                port=self.bed.port)
-        self.control.start(**self.personality.sccrq)
+        self.sccrp = self.control.start(**self.personality.sccrq)
 
     def place(self):
         """OCRQ, and the tunnel that its reply describes."""

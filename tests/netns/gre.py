@@ -109,6 +109,7 @@ class Tunnel:
         self.server, self.local = control.server, control.source
         self.call_id, self.peer_call_id = call_id, peer_call_id
         self.seq = first_seq            # of the next packet of ours
+        self.sent = None                # highest number that was used
         self.bare_acks, self.lossy = bare_acks, lossy
         self.received = None            # highest sequence number seen
         self.owed = False               # it has not been acknowledged yet
@@ -121,7 +122,7 @@ class Tunnel:
 
     def receive(self, source, local, seq, ack, payload):
         if source != self.server or local != self.local:
-            return self.report(f"GRE {source} -> {local}, the call is {self.server} -> {self.local}")
+            return self.report(f"GRE {source} -> {local} in the call of {self.server}")
         if ack is not None:
             self.take_ack(ack, bare=seq is None)
         if seq is None:
@@ -134,8 +135,8 @@ class Tunnel:
             self.ack_later()
 
     def take_ack(self, ack, bare):
-        if ahead(ack, self.seq - 1) > 0:
-            self.report(f"ack {ack}, we have sent only up to {self.seq - 1}")
+        if self.sent is None or ahead(ack, self.sent) > 0:
+            self.report(f"ack {ack}, we have sent only up to {self.sent}")
         news = self.acked is None or ahead(ack, self.acked) > 0
         if not self.lossy and not news and (bare or ack != self.acked):
             self.report(f"{'bare ' if bare else ''}ack {ack} after {self.acked}")
@@ -172,6 +173,8 @@ class Tunnel:
         ack = self.received if self.owed else None
         self.owed = False
         packet = build(self.peer_call_id, payload, self.seq, ack)
+        if self.sent is None or ahead(self.seq, self.sent) > 0:
+            self.sent = self.seq
         self.seq = (self.seq + 1) & 0xFFFFFFFF
         return packet
 

@@ -1,4 +1,4 @@
-"""IPv4, UDP, ICMP and TCP octets, to build packets that a kernel would not send and to read captures."""
+"""IPv4, UDP and TCP octets: packets that a kernel would not send, and what captures hold."""
 import socket
 import struct
 from types import SimpleNamespace

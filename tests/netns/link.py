@@ -59,6 +59,7 @@ class Link:
     def send_ip(self, packet, protocol=ppp.IP):
         if not self.tx:
             return self.send(protocol, packet)
+        self.last_sent[protocol] = packet
         inner = protocol.to_bytes(2, "big") + packet
         self.send(ppp.COMP, self.tx.seal(inner))
 
@@ -161,11 +162,11 @@ class Link:
             self.failed(data)
 
     def challenged(self, identifier, data):
-        if not self.lcp.open or self.authenticated:
+        if not self.lossy and (not self.lcp.open or self.authenticated):
             self.report("CHAP Challenge out of its phase")
         if len(data) < 18 or data[0] != 16:
             return self.report(f"Challenge {data.hex()}: 16 octets and a name are needed")
-        value = data[1:17]
+        value, self.server_name = data[1:17], data[17:]
         if self.challenge and self.challenge[1] == value and self.failure:
             self.report("the same challenge again after a failure")
         again = self.challenge and self.challenge[:2] == (identifier, value)

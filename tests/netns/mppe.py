@@ -1,4 +1,4 @@
-"""MPPE (RFC 3078) of the test caller: one object per direction, and the rules it holds the server to."""
+"""MPPE (RFC 3078) of the test caller: one object per direction, strict about what it opens."""
 import hashlib
 
 from mschap import Rc4

@@ -26,6 +26,13 @@ def uci(users=USERS, **options):
     return "\n".join(lines) + "\n"
 
 
+def resident(bed, figure="VmRSS"):
+    """The server's memory as text; it must stay under 2 MiB."""
+    size = bed.server.status(figure)
+    assert size < 2048, f"{figure} is {size} KiB"
+    return f"{figure} {size} KiB"
+
+
 class Server:
     def __init__(self, bed, text=None, command=(), **options):
         self.bed, self.loop, self.command = bed, bed.loop, list(command)

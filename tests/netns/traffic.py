@@ -1,4 +1,4 @@
-"""Traffic that runs in a child process inside a namespace (see netns.Task); results are plain data."""
+"""Traffic from a child process inside a namespace (netns.Task); results are plain data."""
 import errno
 import hashlib
 import os

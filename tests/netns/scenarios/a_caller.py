@@ -49,7 +49,8 @@ def mschap_vector(vector):
     master = mschap.master_key(nt_hash, response)
     for bits in (40, 56, 128):
         keys = vector["mppe"][str(bits)]
-        for side, text in (("client_send", mschap.CLIENT_SENDS), ("client_recv", mschap.SERVER_SENDS)):
+        for side, text in (("client_send", mschap.CLIENT_SENDS),
+                           ("client_recv", mschap.SERVER_SENDS)):
             start = mschap.start_key(master, text, bits)
             assert start.hex() == keys[side]["start_key"], (vector["note"], bits, side)
 

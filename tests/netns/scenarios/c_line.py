@@ -1,13 +1,13 @@
 """Lines that lose, reorder and double packets, and packets that must not be taken."""
-import mppe
-import traffic
-from bed import LAN, WAN
 from dataclasses import replace
 
 import gre
 import ip
+import mppe
 import ppp
-from personality import PPPD, WINDOWS
+import traffic
+from bed import LAN, WAN
+from personality import PPPD
 from suite import scenario
 
 
@@ -188,6 +188,20 @@ def bad_frames(bed, check):
         used = bed.server.cpu() - before
         suite.note = f"{used * 1e6 / 2000:.0f} us per packet"
         assert used < 2, f"{used} s for 2000 packets"
+    with check("inner-protocols"):
+        for protocol in (ppp.IPV6, ppp.COMP, ppp.LCP, 0x0001, 0x0023, 0x00FB):
+            caller.link.send_ip(bytes(64), protocol)
+        bed.assert_ping("c1", LAN)
+        bed.problems.clear()            # a Protocol-Reject of these is right, silence as well
+    with check("inner-lengths"):
+        for size in (0, 1, 19, 20, 27):
+            caller.link.send_ip(ip.udp(caller.address, LAN, 1, box.port, b"")[:size])
+        long = bytearray(ip.udp(caller.address, LAN, 1, box.port, b"long"))
+        long[2:4] = b"\xff\xff"
+        box.letters.clear()
+        caller.link.send_ip(bytes(long))
+        bed.assert_ping("c1", LAN)
+        assert not box.letters
     with check("ppp-garbage"):
         for octets in (b"", b"\xff", b"\xff\x03", b"\xff\x03\xc0", b"\xff\x03\xc0\x21", b"\x00",
                        b"\x00\x00\x00", b"\xff\x03\x00\xfd", b"\xff\x03\x00\xfd\x90",

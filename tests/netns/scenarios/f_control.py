@@ -1,10 +1,11 @@
-"""The control connection: splits, wrong messages, states, keep-alive, floods (RFC 2637 section 2, 3)."""
+"""The control connection (RFC 2637 sections 2, 3): splits, wrong messages, states, keep-alive."""
 import random
 import socket
 
 import pptp
 from bed import CALLERS, LAN, WAN
 from control import Control
+from server import resident
 from suite import scenario
 
 _STARTS = pptp.build(pptp.SCCRQ)
@@ -210,7 +211,6 @@ def tcp_loss(bed, check):
     for name, end in (("fin", Control.close), ("rst", Control.reset)):
         with check(name):
             caller = bed.dial("c1", "alice", tun=False)
-            address = caller.address
             end(caller.control)
             bed.loop.sleep(0.2)
             seen = caller.tunnel.data
@@ -219,10 +219,11 @@ def tcp_loss(bed, check):
             assert caller.tunnel.data == seen, "the server answers in a dead call"
             caller.drop()
     with check("addresses-return"):
-        for _ in range(30):
-            caller = bed.dial("c1", "alice", tun=False)
-            caller.control.close()
-            caller.drop()
+        ids = [one_call(bed) for _ in range(33)]        # one more than there are slots
+    with check("call-ids-cannot-be-guessed") as suite:
+        steps = {(b - a) & 0xFFFF for a, b in zip(ids, ids[1:])}
+        suite.note = f"{len(set(ids))} ids, {len(steps)} distances in {len(ids)} calls"
+        assert 0 not in ids and len(steps) > 20, ids
     with check("rst-after-each-message"):
         for kind in pptp.TABLE:
             control = connect(bed)
@@ -295,8 +296,7 @@ def idle_sockets(bed, check):
         assert not before.finished(), before.finished()
         bed.assert_ping("c2", LAN)
     with check("memory") as suite:
-        suite.note = f"{bed.server.status('VmRSS')} KiB"
-        assert bed.server.status("VmRSS") < 2048
+        suite.note = resident(bed)
     for sock in idle:
         sock.close()
     with check("one-address-too-many"):
@@ -305,6 +305,14 @@ def idle_sockets(bed, check):
         bed.dial("c1", "carol")
         for sock in many:
             sock.close()
+
+
+def one_call(bed):
+    """The server's call id of a call that is opened and cut."""
+    caller = bed.dial("c1", "alice", tun=False)
+    caller.control.close()
+    caller.drop()
+    return caller.server_call_id
 
 
 def silent(bed, source):

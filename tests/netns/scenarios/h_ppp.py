@@ -20,7 +20,8 @@ def lcp_codes(bed, check):
     with check("echo-with-a-lying-length"):
         received = caller.tunnel.data
         for claimed in (9, 100, 1400, 65535):
-            caller.tunnel.send(b"\xff\x03\xc0\x21\x09\x63" + claimed.to_bytes(2, "big") + link.magic)
+            length = claimed.to_bytes(2, "big")
+            caller.tunnel.send(b"\xff\x03\xc0\x21\x09\x63" + length + link.magic)
         caller.tunnel.send(b"\xff\x03\xc0\x21\x09\x63\x00\x03" + link.magic)
         bed.loop.sleep(0.3)
         assert caller.tunnel.data == received, "an answer to a frame shorter than its length"

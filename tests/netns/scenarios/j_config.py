@@ -57,7 +57,8 @@ def check_files(bed, check):
         done = check_text(bed, path, _GOOD)
         assert done.returncode == 0, done.stderr
     with check("good-in-other-spelling"):
-        text = ("# a comment\n\nconfig server main\n  option port \"1723\"\n\toption name a'b'\"c\"\n"
+        text = ("# a comment\n\nconfig server main\n  option port \"1723\"\n"
+                "\toption name a'b'\"c\"\n"
                 "config 'user' 'named'\n\toption username x\n\toption password 'it'\\''s # long'\n")
         done = check_text(bed, path, text)
         assert done.returncode == 0, done.stderr
