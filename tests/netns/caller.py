@@ -61,7 +61,7 @@ class Caller:
         self.source, self.lossy, self.wants_tun = source, lossy, tun
         self.routes = bed.routes if routes is None else routes
         self.control, self.tunnel, self.link, self.tun = control, None, None, None
-        self.inner, self.taps = [], []
+        self.inner, self.taps, self.early = [], [], []
         self.keep_inner = not tun
         bed.callers.append(self)
 
@@ -78,14 +78,13 @@ class Caller:
     def place(self):
         """OCRQ, and the tunnel that its reply describes."""
         self.call_id = random.randrange(1, 0x10000)
-        reply = self.control.call(self.call_id, **self.personality.ocrq)
-        self.server_call_id = reply.call_id
-        self.link_info("call")
-        hub = self.bed.hub(self.netns)
         self.tunnel = gre.Tunnel(
-            hub, self.control, self.call_id, reply.call_id, self.receive,
+            self.bed.hub(self.netns), self.control, self.call_id, self.receive,
             first_seq=self.personality.first_seq, bare_acks=self.personality.bare_acks,
             lossy=self.lossy)
+        reply = self.control.call(self.call_id, **self.personality.ocrq)
+        self.server_call_id = self.tunnel.peer_call_id = reply.call_id
+        self.link_info("call")
         self.control.listeners.append(self.notified)
 
     def begin(self):
@@ -97,6 +96,9 @@ class Caller:
             self.link.hooks["authenticated"] = self.cork
             self.link.hooks["pipelined"] = lambda: self.tunnel.uncork([1, 0])
         self.link.start()
+        early, self.early = self.early, []
+        for frame in early:
+            self.link.receive(frame)
 
     def cork(self):
         self.tunnel.corked = []
@@ -112,8 +114,11 @@ class Caller:
             self.link.end(f"CDN result {message.result}")
 
     def receive(self, frame):
+        """The server's first frame may overtake its OCRP."""
         if self.link:
             self.link.receive(frame)
+        else:
+            self.early.append(frame)
 
     def finished(self):
         """Why the call is over, or None."""

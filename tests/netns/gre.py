@@ -103,11 +103,11 @@ class Tunnel:
     """Numbers of one call. `lossy` lines may lose and reorder: sequence numbers must then only
     be new, and a late packet is dropped as the Linux kernel's client does."""
 
-    def __init__(self, hub, control, call_id, peer_call_id, deliver, *,
+    def __init__(self, hub, control, call_id, deliver, *,
                  first_seq=0, bare_acks=True, lossy=False):
         self.hub, self.report, self.deliver = hub, hub.report, deliver
         self.server, self.local = control.server, control.source
-        self.call_id, self.peer_call_id = call_id, peer_call_id
+        self.call_id, self.peer_call_id = call_id, None
         self.seq = first_seq            # of the next packet of ours
         self.sent = None                # highest number that was used
         self.bare_acks, self.lossy = bare_acks, lossy
@@ -160,7 +160,7 @@ class Tunnel:
 
     def ack_now(self):
         self.timer = None
-        if self.owed:
+        if self.owed and self.peer_call_id is not None:
             self.owed = False
             self.put(build(self.peer_call_id, ack=self.received))
 

@@ -25,7 +25,7 @@ class Link:
         self.tx = self.rx = None
         self.authenticated, self.failure, self.challenge = False, None, None
         self.ended, self.refused_mppe = None, False
-        self.may_renegotiate, self.answers_echo = False, True
+        self.may_renegotiate, self.answers_echo, self.takes_more = False, True, False
         self.code_rejects, self.protocol_rejects, self.last_sent = [], [], {}
         self.echoes, self.echo_requests, self.echo_replies = {}, 0, 0
         self.reset_requests = self.reset_acks = self.repeats = self.incoherent = 0
@@ -92,7 +92,7 @@ class Link:
             self.report(f"PPP: {error}")
 
     def take(self, protocol, information):
-        if len(information) > self.lcp.mru:
+        if len(information) > (1500 if self.takes_more else self.lcp.mru):
             self.report(f"{len(information)} octets of {protocol:04x}, our MRU is {self.lcp.mru}")
         if protocol in self.personality.refuses:
             return self.reject_protocol(protocol, information)

@@ -37,7 +37,7 @@ class Server:
     def __init__(self, bed, text=None, command=(), **options):
         self.bed, self.loop, self.command = bed, bed.loop, list(command)
         self.text = uci(**options) if text is None else text
-        self.config = os.path.join(bed.directory, "pptp-server")
+        self.config = os.path.join(bed.directory, "config")
         self.log_path = os.path.join(bed.directory, "log")
         self.process = None
 
