@@ -1,0 +1,64 @@
+"""The test bed: the server in a network namespace of its own, and one client machine with two callers on its TAP device."""
+import ctypes
+import subprocess
+
+import debian
+from caller import Caller
+from capture import OUTER
+from machine import Machine, end_with_parent, tap
+from server import ADDRESSES, Server
+
+CLONE_NEWNET = 0x40000000
+HOST = ['iproute2', 'iperf3', 'tshark']
+
+
+class Bed:
+    def __init__(self, binary, folder):
+        debian.install(*HOST)
+        self.folder = folder
+        self.server = Server(binary, folder)
+        self.machine = Machine('client', folder, cards=[tap(OUTER)])
+        self.first = Caller(self.machine, 'first', '10.99.0.2', ADDRESSES[0])
+        self.second = Caller(self.machine, 'second', '10.99.0.3', ADDRESSES[1])
+        self.callers = [self.first, self.second]
+        self.iperf = None
+
+    def start(self):
+        """The namespace is this process's own: it goes, with all that is in it, when the process ends."""
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+            raise PermissionError('a network namespace needs root')
+        command('ip link set lo up')
+        command(f'ip tuntap add {OUTER} mode tap')
+        for address in ADDRESSES:
+            command(f'ip addr add {address}/24 dev {OUTER}')
+        command(f'ip link set {OUTER} up')
+        self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
+        self.machine.start()
+        self.machine.sh('ip link add bridge type bridge && ip link set eth0 master bridge up && ip link set bridge up')
+        for caller in self.callers:
+            caller.connect_line()
+
+    def clear(self):
+        """Nobody calls, the lines are clean, no server runs."""
+        for caller in self.callers:
+            caller.kill()
+            caller.spoil()
+            caller.reappear()
+        self.server.stop()
+
+    def keep_logs(self, name):
+        """What both sides said in a check that failed."""
+        with open(f'{self.folder}/{name}.log', 'w', encoding='utf-8') as out:
+            out.write(f'== server\n{self.server.log()}')
+            for caller in self.callers:
+                out.write(f'== {caller.name}\n{caller.log()}')
+
+    def stop(self):
+        self.server.stop()
+        self.machine.stop()
+        if self.iperf:
+            self.iperf.kill()
+
+
+def command(words):
+    subprocess.run(words.split(), check=True)

@@ -1,0 +1,56 @@
+"""Calls that must not come up, and what both sides say about it."""
+from capture import Capture
+from check import check, expect
+from server import ALICE
+
+NO_EAP = ['refuse-pap', 'refuse-chap', 'refuse-mschap', 'refuse-eap']
+
+
+@check
+def wrong_password(bed):
+    bed.server.start()
+    expect_login_refused(bed, {**ALICE, 'password': 'not-it'})
+    bed.server.wait_log('alice.*password|password.*alice', 2)
+
+
+@check
+def unknown_user(bed):
+    """The client cannot tell it from a wrong password; the log can."""
+    bed.server.start()
+    expect_login_refused(bed, {**ALICE, 'username': 'mallory'})
+    bed.server.wait_log('mallory.*(unknown|no such)|(unknown|no such).*mallory', 2)
+
+
+def expect_login_refused(bed, account):
+    caller = bed.first.dial(account)
+    caller.wait_end(20)
+    expect(caller.saw(r'rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3'), f'no E=691 R=0: {caller.last_words()}')
+    expect(not caller.saw('rcvd .IPCP'), 'the server began IPCP with a caller that did not log in')
+
+
+@check
+def no_encryption(bed):
+    """The client rejects MPPE inside of CCP."""
+    expect_encryption_refused(bed, [*NO_EAP, 'nomppe'])
+
+
+@check
+def no_compression_protocol(bed):
+    """The client knows no CCP at all, and says so by LCP Protocol-Reject."""
+    expect_encryption_refused(bed, [*NO_EAP, 'nomppe', 'noccp'])
+
+
+@check
+def forty_bits(bed):
+    expect_encryption_refused(bed, [*NO_EAP, 'require-mppe-40', 'nomppe-128'])
+
+
+def expect_encryption_refused(bed, encryption):
+    bed.server.start()
+    with Capture(f'{bed.folder}/refused.pcap') as session:
+        caller = bed.first.dial(ALICE, encryption=encryption)
+        caller.wait_end(40)
+    expect('local  IP address' not in caller.log(), 'the call came up')
+    bed.server.wait_log('(encryption|mppe).*(refuse|reject|required|without)|(refuse|reject|required|without).*(encryption|mppe)', 2)
+    session.expect_some('chap')
+    session.expect_none('ppp.protocol == 0x0021')
