@@ -1,4 +1,6 @@
 """Calls that must come up, and what passes in them."""
+import re
+
 from caller import SECURE
 from capture import Capture
 from check import check, expect
@@ -36,6 +38,17 @@ def expect_full_size(caller):
     expect(1300 <= mtu <= 1456, f'ppp0 has an MTU of {mtu}')
     caller.expect_ping(options=f'-c 5 -i 0.2 -M do -s {mtu - 28}')
     expect(caller.ping_loss(options=f'-c 1 -M do -s {mtu - 27}') == 100, 'a packet larger than the MTU passed')
+
+
+@check
+def defaults(bed):
+    """Without a configuration: the account that the server prints is the one that works."""
+    said = bed.server.start_unconfigured()
+    password = re.search(r'password\W+([0-9A-Za-z]{20})\b', said, re.IGNORECASE)
+    expect(password and re.search(r'\bvpn\b', said), f'no account in what the server says: {said!r}')
+    caller = bed.first.dial({'username': 'vpn', 'password': password.group(1)}).wait_open()
+    expect(in_pool(caller.inner_address()), f'{caller.inner_address()} is not in the pool')
+    caller.expect_ping()
 
 
 @check

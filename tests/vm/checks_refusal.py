@@ -29,6 +29,16 @@ def expect_login_refused(bed, account):
 
 
 @check
+def weak_authentication(bed):
+    """PAP, MD5, MS-CHAPv1 and EAP are not offered, even to a client that knows nothing else."""
+    bed.server.start()
+    caller = bed.first.dial(ALICE, encryption=['refuse-mschap-v2'])
+    caller.wait_end(40)
+    expect(not caller.saw('sent .(PAP|CHAP Response|EAP)'), 'the client was asked to log in by something else')
+    bed.server.wait_log('authenticat|ms-chap', 2)
+
+
+@check
 def no_encryption(bed):
     """The client rejects MPPE inside of CCP."""
     expect_encryption_refused(bed, [*NO_EAP, 'nomppe'])

@@ -21,6 +21,7 @@ class Server:
         self.binary = binary
         self.file = f'{folder}/server.uci'
         self.log_file = f'{folder}/server.log'
+        self.said_file = f'{folder}/server.said'
         self.process = None
         self.options = {}
 
@@ -28,11 +29,21 @@ class Server:
         """A fresh process; options go beside DEFAULTS."""
         self.options = options
         self.configure(users)
-        with open(self.log_file, 'wb') as log:
-            self.process = subprocess.Popen([self.binary, '-c', self.file], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, preexec_fn=end_with_parent)
+        self._run('-c', self.file)
         for address in ADDRESSES:
             self.wait_log(f'listening on {re.escape(address)}:1723', 10)
+
+    def start_unconfigured(self):
+        """With the embedded defaults; gives what the server says on standard output."""
+        self._run()
+        self.wait_log('listening on .*:1723', 10)
+        with open(self.said_file, encoding='utf-8') as said:
+            return said.read()
+
+    def _run(self, *arguments):
+        with open(self.log_file, 'wb') as log, open(self.said_file, 'wb') as said:
+            self.process = subprocess.Popen([self.binary, *arguments], stdin=subprocess.DEVNULL,
+                                            stdout=said, stderr=log, preexec_fn=end_with_parent)
 
     def configure(self, users):
         with open(self.file, 'w', encoding='utf-8') as out:
