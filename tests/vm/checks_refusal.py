@@ -1,4 +1,5 @@
 """Calls that must not come up, and what both sides say about it."""
+from caller import UP
 from capture import Capture
 from check import check, expect
 from server import ALICE
@@ -10,7 +11,8 @@ NO_EAP = ['refuse-pap', 'refuse-chap', 'refuse-mschap', 'refuse-eap']
 def wrong_password(bed):
     bed.server.start()
     expect_login_refused(bed, {**ALICE, 'password': 'not-it'})
-    bed.server.wait_log('alice.*password|password.*alice', 2)
+    bed.server.wait_log('wrong password', 2)
+    bed.server.wait_log('alice', 2)
 
 
 @check
@@ -18,7 +20,8 @@ def unknown_user(bed):
     """The client cannot tell it from a wrong password; the log can."""
     bed.server.start()
     expect_login_refused(bed, {**ALICE, 'username': 'mallory'})
-    bed.server.wait_log('mallory.*(unknown|no such)|(unknown|no such).*mallory', 2)
+    bed.server.wait_log('no account of that name', 2)
+    bed.server.wait_log('mallory', 2)
 
 
 def expect_login_refused(bed, account):
@@ -35,7 +38,7 @@ def weak_authentication(bed):
     caller = bed.first.dial(ALICE, encryption=['refuse-mschap-v2'])
     caller.wait_end(40)
     expect(not caller.saw('sent .(PAP|CHAP Response|EAP)'), 'the client was asked to log in by something else')
-    bed.server.wait_log('authenticat|ms-chap', 2)
+    bed.server.wait_log('refuses MS-CHAPv2', 2)
 
 
 @check
@@ -60,7 +63,7 @@ def expect_encryption_refused(bed, encryption):
     with Capture(f'{bed.folder}/refused.pcap') as session:
         caller = bed.first.dial(ALICE, encryption=encryption)
         caller.wait_end(40)
-    expect('local  IP address' not in caller.log(), 'the call came up')
-    bed.server.wait_log('(encryption|mppe).*(refuse|reject|required|without)|(refuse|reject|required|without).*(encryption|mppe)', 2)
+    expect(not caller.saw(UP), 'the call came up')
+    bed.server.wait_log('refuses MPPE encryption', 2)
     session.expect_some('chap')
     session.expect_none('ppp.protocol == 0x0021')
