@@ -32,7 +32,8 @@ class Bed:
         for address in ADDRESSES:
             command(f'ip addr add {address}/24 dev {OUTER}')
         command(f'ip link set {OUTER} up')
-        self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
+        self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      preexec_fn=end_with_parent)
         self.machine.start()
         self.machine.sh('ip link add bridge type bridge && ip link set eth0 master bridge up && ip link set bridge up')
         for caller in self.callers:

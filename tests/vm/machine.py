@@ -74,7 +74,8 @@ class Machine:
         if os.path.exists(self.line):
             os.unlink(self.line)
         with open(f'{self.console}.qemu', 'wb') as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=end_with_parent)
         while True:
             try:
                 return self.serial.connect(self.line)
@@ -103,8 +104,12 @@ class Machine:
 
     def until(self, script, seconds):
         """Waits for a script in the guest to succeed; tells whether it did."""
-        tries = f'n={int(seconds * 10)}; until sh -c {shlex.quote(script)} >/dev/null 2>&1; do n=$((n-1)); [ $n -gt 0 ] || exit 1; sleep 0.1; done'
-        return self.run(tries, seconds * 10 + 30)[0] == 0
+        return self.run(f'''
+            end=$(($(cut -d. -f1 /proc/uptime) + {seconds}))
+            until sh -c {shlex.quote(script)} >/dev/null 2>&1; do
+                [ $(cut -d. -f1 /proc/uptime) -lt $end ] || exit 1
+                sleep 0.1
+            done''', seconds + 30)[0] == 0
 
     def _read_until(self, start, timeout):
         """The next whole line that begins with `start`."""
