@@ -5,7 +5,7 @@ import subprocess
 import debian
 from caller import Caller
 from capture import OUTER
-from machine import Machine, end_with_parent, tap
+from machine import HARDWARE, Machine, end_with_parent, prepare, tap
 from server import ADDRESSES, Server
 
 CLONE_NEWNET = 0x40000000
@@ -15,6 +15,8 @@ HOST = ['iproute2', 'iperf3', 'tshark']
 class Bed:
     def __init__(self, binary, folder):
         debian.install(*HOST)
+        for arch in HARDWARE:
+            prepare(arch)
         self.folder = folder
         self.server = Server(binary, folder)
         self.machine = Machine('client', folder, cards=[tap(OUTER)])

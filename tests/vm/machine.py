@@ -37,9 +37,8 @@ class Machine:
     """`files` maps guest paths to contents that the machine gets beside its image."""
 
     def __init__(self, name, folder, arch='amd64', cards=(), files=None, memory=256, options=()):
-        debian.install(HOST[arch])
         os.makedirs(folder, exist_ok=True)
-        kernel, initrd = image.build(arch)
+        kernel, initrd = prepare(arch)
         self.name = name
         self.console = f'{folder}/{name}.console'
         self.line = f'{folder}/{name}.line'
@@ -136,6 +135,12 @@ class Machine:
             self.process.kill()
             self.process.wait()
         self.serial.close()
+
+
+def prepare(arch):
+    """Installs and builds what a machine needs. A driver that leaves the host's network does this before."""
+    debian.install(HOST[arch])
+    return image.build(arch)
 
 
 def extended(initrd, files, path):
