@@ -1,8 +1,10 @@
 """Calls that must not come up, and what both sides say about it."""
+import time
+
 from caller import UP
 from capture import Capture
 from check import check, expect
-from server import ALICE
+from server import ALICE, BOB
 
 NO_EAP = ['refuse-pap', 'refuse-chap', 'refuse-mschap', 'refuse-eap']
 
@@ -29,6 +31,20 @@ def expect_login_refused(bed, account):
     caller.wait_end(20)
     expect(caller.saw(r'rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3'), f'no E=691 R=0: {caller.last_words()}')
     expect(not caller.saw('rcvd .IPCP'), 'the server began IPCP with a caller that did not log in')
+
+
+@check
+def back_off(bed):
+    """After some failures the right password must wait, too; nobody else does."""
+    bed.server.start(backoff_failures='2', backoff_time='15')
+    for _ in range(2):
+        bed.first.dial({**ALICE, 'password': 'not-it'}).wait_end(20)
+    bed.first.dial(ALICE).wait_end(20)
+    expect(not bed.first.saw(UP), 'no back-off after 2 failures')
+    bed.server.wait_log('too many failed logins', 2)
+    bed.second.dial(BOB).wait_open()
+    time.sleep(15)
+    bed.first.dial(ALICE).wait_open()
 
 
 @check
