@@ -47,3 +47,8 @@ fn is_flag(count: u16) -> bool {
 
 /// Low octet of the coherency count of a flag packet.
 const FLAG: u16 = 0xff;
+
+/// Counts behind the expected one that mean a late packet; the others mean one from further ahead,
+/// after packets that were lost. The tunnel drops what is late (by its own numbers, which do not
+/// go round), so this is small: an outage that ends on such a count has to wait for it to pass.
+const LATE: u16 = 64;

@@ -1,9 +1,9 @@
 //! Receiving with one key stream through many packets (RFC 3078 section 8.2).
 
-use super::is_flag;
 use super::keys::SessionKey;
 use super::sense::Clear;
 use super::stream::Stream;
+use super::{LATE, is_flag};
 use crate::limits::REKEYS_PER_PACKET;
 use crate::packet::Packet;
 use crate::reason::Discard;
@@ -37,7 +37,7 @@ impl Stateful {
         self.lost |= distance != 0;
         let data = packet.data();
         let is_believed = (distance == 0 && self.expected(header, data))
-            || (header.flushed && self.flushed(header, distance, data));
+            || (header.flushed && self.flushed(data));
         if !is_believed {
             return Err(if self.lost { Discard::MppeReset } else { Discard::MppeJump });
         }
@@ -53,40 +53,34 @@ impl Stateful {
         if is_flag(header.count) {
             let mut key = self.key.clone();
             self.change(&mut key);
-            return self.adopt(key, |clear| clear.has_protocol(), data);
+            return self.adopt(&key, |clear| clear.has_protocol(), data);
         }
         !header.flushed && Clear::of(&self.stream, data).has_protocol()
     }
 
     /// Whether a packet whose sender initialised its tables makes sense under a key that the
-    /// sender can have now.
+    /// sender can have now: the current one or one of the next.
     ///
-    /// The key changed once for each flag packet, received or not. On a flushed packet that is not
-    /// a flag packet RFC 3078 and FreeBSD keep the key, while Linux changes it; and Linux changed
-    /// it for earlier flushed packets, too, which may be lost. So the first key is tried, then the
-    /// next ones. A whole IP packet does not come out of a wrong key, so nothing is remembered
-    /// about the peer.
-    fn flushed(&mut self, header: Header, distance: u16, data: &[u8]) -> bool {
-        let passed_flags = ((self.expected & 0xff) + distance) / 256;
+    /// The key changed once for each flag packet, received or not. On other flushed packets RFC
+    /// 3078 and FreeBSD keep the key, while Linux changes it; and Linux changed it for earlier
+    /// flushed packets, too, which may be lost. A whole IP packet does not come out of a wrong
+    /// key, so the first key under which one does is the right one, and nothing needs to be
+    /// remembered about the peer.
+    fn flushed(&mut self, data: &[u8]) -> bool {
         let mut key = self.key.clone();
-        for _ in 0..passed_flags + u16::from(is_flag(header.count)) {
+        (0..KEYS_TRIED).any(|_| {
+            let is_right = self.adopt(&key, |clear| clear.is_ip(), data);
             self.change(&mut key);
-        }
-        for _ in 0..EXTRA_CHANGES {
-            if self.adopt(key.clone(), |clear| clear.is_ip(), data) {
-                return true;
-            }
-            self.change(&mut key);
-        }
-        false
+            is_right
+        })
     }
 
     /// Takes a key over if the packet makes sense under it.
-    fn adopt(&mut self, key: SessionKey, is_sense: fn(&Clear) -> bool, data: &[u8]) -> bool {
+    fn adopt(&mut self, key: &SessionKey, is_sense: fn(&Clear) -> bool, data: &[u8]) -> bool {
         let stream = key.stream();
         let is_right = is_sense(&Clear::of(&stream, data));
         if is_right {
-            (self.key, self.stream) = (key, stream);
+            (self.key, self.stream) = (key.clone(), stream);
         }
         is_right
     }
@@ -97,11 +91,8 @@ impl Stateful {
     }
 }
 
-/// Packets that count as late instead of lost, as in stateless mode.
-const LATE: u16 = 256;
+/// Keys that are tried for a flushed packet: two rounds of 16 flag packets, the second for an
+/// outage of more than 4096 packets, and some flushed packets of Linux that were lost.
+const KEYS_TRIED: u16 = 48;
 
-/// Keys that are tried for a flushed packet: one round of 16 flag packets, which an outage of more
-/// than 4096 packets hides, and a few flushed packets of Linux that were lost.
-const EXTRA_CHANGES: u16 = 20;
-
-const _: () = assert!(COUNTS / 256 + 1 + EXTRA_CHANGES <= REKEYS_PER_PACKET);
+const _: () = assert!(KEYS_TRIED < REKEYS_PER_PACKET);

@@ -1,5 +1,6 @@
 //! Receiving with a new key for every packet (RFC 3078 section 8.1).
 
+use super::LATE;
 use super::keys::SessionKey;
 use super::sense::Clear;
 use super::stream::Stream;
@@ -107,10 +108,6 @@ impl Stateless {
         self.work = self.work.wrapping_add(1);
     }
 }
-
-/// Packets that count as late instead of far ahead. The tunnel drops what is later than its
-/// reorder limit, so this only has to cover what slips through it.
-const LATE: u16 = 256;
 
 /// Keys after which a search starts again at its beginning, so that it comes back if a spoofed
 /// packet stood in its way: eight rounds. An outage of more packets than that is not caught up.
