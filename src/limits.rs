@@ -64,7 +64,7 @@ pub const RECEIVE_WINDOW: u16 = 64;
 
 /// Key changes that one received packet may cost (RFC 3078 section 8.1 would allow 4095). A key
 /// change costs about 6 000 cycles.
-pub const REKEYS_PER_PACKET: u16 = 256;
+pub const REKEYS_PER_PACKET: u16 = 64;
 
 /// Accounts in the configuration.
 pub const USERS: usize = 128;
