@@ -176,10 +176,10 @@ impl Server<'_> {
         call.mtu = (call.link.lcp().peer_mru - overhead).clamp(MTU_MIN, limit);
         call.open_by = None;
         let (mtu, encrypted, name) = (call.mtu, overhead > 0, call.shown_name());
-        let (id, first) = (call.control, call.opened_at.is_none());
+        let (id, first, lease) = (call.control, call.opened_at.is_none(), call.lease);
         call.opened_at.get_or_insert(now);
-        let Some(address) = call.lease else { return };
         self.control_mut(id).open_calls += u16::from(first);
+        let Some(address) = lease else { return };
         self.tell(slot, Step::Open { name, address, mtu, encrypted });
     }
 
