@@ -83,3 +83,11 @@ impl Encryptor {
         self.reset = true;
     }
 }
+
+impl Drop for Encryptor {
+    fn drop(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.wipe();
+        }
+    }
+}

@@ -4,7 +4,8 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroize;
 
 use super::Strength;
-use super::stream::{Stream, encrypt};
+use super::arc4::Arc4;
+use super::stream::Stream;
 
 /// The session key of one direction, with the start key that each change needs.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ impl SessionKey {
         self.hash();
         let mut interim = self.current;
         let length = length(self.strength);
-        encrypt(&interim[..length], &mut self.current[..length]);
+        Arc4::new(&interim[..length]).apply(&mut self.current[..length]);
         interim.zeroize();
         self.weaken();
     }

@@ -91,6 +91,12 @@ impl Stateful {
     }
 }
 
+impl Drop for Stateful {
+    fn drop(&mut self) {
+        self.stream.wipe();
+    }
+}
+
 /// Keys that are tried for a flushed packet: two rounds of 16 flag packets, the second for an
 /// outage of more than 4096 packets, and some flushed packets of Linux that were lost.
 const KEYS_TRIED: u16 = 48;

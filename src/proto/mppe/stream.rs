@@ -1,16 +1,16 @@
-//! An RC4 key stream whose next octets can be looked at before they are used. The one place that
-//! knows which code computes RC4.
+//! An RC4 key stream whose next octets can be looked at before they are used.
 
-use rc4::{KeyInit, Rc4, StreamCipher};
 use zeroize::Zeroize;
+
+use super::arc4::Arc4;
 
 /// Octets of a packet that can be looked at: protocol field and the longest IPv4 header.
 pub const HEAD: usize = 64;
 
 /// The key stream of one RC4 table.
 pub struct Stream {
-    /// Stands behind `ahead`. The crate wipes it when it is dropped.
-    cipher: Rc4,
+    /// Stands behind `ahead`.
+    cipher: Arc4,
     /// The next octets of the key stream.
     ahead: [u8; HEAD],
 }
@@ -18,8 +18,8 @@ pub struct Stream {
 impl Stream {
     /// The stream of a key of 8 or 16 octets.
     pub fn new(key: &[u8]) -> Stream {
-        let mut stream = Stream { cipher: table(key), ahead: [0; HEAD] };
-        stream.cipher.apply_keystream(&mut stream.ahead);
+        let mut stream = Stream { cipher: Arc4::new(key), ahead: [0; HEAD] };
+        stream.cipher.apply(&mut stream.ahead);
         stream
     }
 
@@ -38,12 +38,18 @@ impl Stream {
         self.ahead.copy_within(used.., 0);
         let behind = &mut self.ahead[HEAD - used..];
         behind.fill(0);
-        self.cipher.apply_keystream(behind);
+        self.cipher.apply(behind);
     }
 
     /// Encrypts or decrypts `data`; the stream ends with it.
     pub fn finish(mut self, data: &mut [u8]) {
         self.start(data);
+    }
+
+    /// Forgets the stream, for those that outlive a packet.
+    pub fn wipe(&mut self) {
+        self.cipher.wipe();
+        self.ahead.zeroize();
     }
 
     /// Uses up the octets ahead and the cipher as far as `data` goes; returns how many of those
@@ -53,30 +59,7 @@ impl Stream {
         for (octet, key) in head.iter_mut().zip(&self.ahead) {
             *octet ^= key;
         }
-        self.cipher.apply_keystream(rest);
+        self.cipher.apply(rest);
         head.len()
-    }
-}
-
-/// Encrypts `data` under the first octets of the stream of `key`.
-pub fn encrypt(key: &[u8], data: &mut [u8]) {
-    table(key).apply_keystream(data);
-}
-
-/// An initialised table. RC4 repeats a short key all over its table, so the key may as well be
-/// repeated to a length that the compiler knows and that cannot be wrong.
-fn table(key: &[u8]) -> Rc4 {
-    let mut repeated = [0; 32];
-    for (octet, key) in repeated.iter_mut().zip(key.iter().cycle()) {
-        *octet = *key;
-    }
-    let table = Rc4::new(&repeated.into());
-    repeated.zeroize();
-    table
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.ahead.zeroize();
     }
 }
