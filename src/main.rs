@@ -7,7 +7,7 @@ use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use log::{error, info, log, warn};
+use log::{Level, error, info, log, warn};
 use pptp::config::{Config, User};
 use pptp::proto::mschap;
 use pptp::session::{Server, Sizes, Storage};
@@ -112,6 +112,7 @@ fn serve(file: Option<&Path>) -> Result<(), Stop> {
 fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
     if let Some(file) = file {
         let config = source::load(file, |level, line| log!(level, "{line}")).ok_or(Stop::Said)?;
+        source::warn_if_readable(file);
         return Ok((config, String::new()));
     }
     let mut config = Config::default();
@@ -138,8 +139,8 @@ fn run(file: Option<&Path>, config: Config, open: Open) -> Result<(), Stop> {
         frames: &mut frames,
         addresses: &mut addresses,
     };
-    let server = Server::new(config, storage, open::seed()?);
-    let mut world = World::new(open, server, Clock::start());
+    let mut server = Server::new(config, storage, open::seed()?);
+    let mut world = World::new(open, &mut server, Clock::start());
     loop {
         match world.turn()? {
             Next::Turn => {}
@@ -166,7 +167,10 @@ fn reload(world: &mut World, file: Option<&Path>) {
 }
 
 fn check(file: &Path) -> Result<(), Stop> {
-    let config = source::load(file, |_, line| eprintln!("{line}"));
+    let config = source::load(file, |level, line| match level {
+        Level::Error => eprintln!("{line}"),
+        _ => eprintln!("warning: {line}"),
+    });
     config.map(drop).ok_or(Stop::Said)
 }
 

@@ -44,8 +44,8 @@ const GOODBYE_MS: u64 = 1900;
 const RESEED_MS: u64 = 10 * 60 * 1000;
 
 /// The server and everything around it.
-pub struct World<'a> {
-    server: Server<'a>,
+pub struct World<'w, 'a> {
+    server: &'w mut Server<'a>,
     open: Open,
     clock: Clock,
     events: Events,
@@ -79,9 +79,9 @@ pub enum Next {
     End,
 }
 
-impl<'a> World<'a> {
+impl<'w, 'a> World<'w, 'a> {
     /// Puts the server into its world.
-    pub fn new(open: Open, server: Server<'a>, clock: Clock) -> World<'a> {
+    pub fn new(open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
         World {
             server,
             open,
@@ -126,7 +126,7 @@ impl<'a> World<'a> {
     /// Sends what the server has ready. Connections first: closing one may lead to packets.
     fn flush(&mut self, now: Instant) {
         if mem::take(&mut self.may_answer) || self.open.control.is_due(now) {
-            self.open.control.send(&mut self.server, now);
+            self.open.control.send(self.server, now);
         }
         while self.server.poll_tun(&mut self.packet, now) {
             self.open.tun.write(&self.packet);
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
 
     fn control(&mut self, now: Instant) {
         let registry = self.open.poll.registry();
-        self.may_answer |= self.open.control.receive(&mut self.server, registry, now);
+        self.may_answer |= self.open.control.receive(self.server, registry, now);
     }
 
     /// From the callers to the LAN.
@@ -253,7 +253,7 @@ impl<'a> World<'a> {
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        let all_said = || self.server.is_finished() && self.open.control.all_sent(&self.server);
+        let all_said = || self.server.is_finished() && self.open.control.all_sent(self.server);
         self.stop_at.is_some() && (due(self.stop_at, now) || all_said())
     }
 

@@ -18,7 +18,7 @@ const FILE: u64 = 256 * 1024;
 /// Reads and checks the file. Each problem becomes a line for `say`; without a configuration as
 /// the result, one of them is an error.
 pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Config> {
-    let mut text = match read(path, &mut say) {
+    let mut text = match read(path) {
         Ok(text) => text,
         Err(failure) => {
             say(Level::Error, &failure);
@@ -49,20 +49,24 @@ fn say_all(
 
 /// The text of the file. The space for it is taken at once: a text that grows leaves copies of the
 /// passwords behind.
-fn read(path: &Path, say: &mut impl FnMut(Level, &dyn Display)) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let doing = format_args!("read {}", path.display());
     let file = File::open(path).doing(doing)?;
     let metadata = file.metadata().doing(doing)?;
-    if metadata.permissions().mode() & 0o044 != 0 {
-        let advice = "everybody may read the passwords in it: chmod 600";
-        say(Level::Warn, &format_args!("{}: {advice}", path.display()));
-    }
     let mut text = Vec::with_capacity(metadata.len().min(FILE) as usize + 1);
     let length = file.take(FILE + 1).read_to_end(&mut text).doing(doing)?;
     if length as u64 > FILE {
         return Err(Failure::new(doing, "this is more than 256 KiB", "is it the right file?"));
     }
     Ok(text)
+}
+
+/// The file has passwords, or hashes that are as good as passwords.
+pub fn warn_if_readable(path: &Path) {
+    let readable = |mode: u32| mode & 0o044 != 0;
+    if path.metadata().is_ok_and(|metadata| readable(metadata.permissions().mode())) {
+        warn!("{}: others may read the passwords in it: chmod 600", path.display());
+    }
 }
 
 /// What only counts at the start stays as it was; whoever changed it is told.
