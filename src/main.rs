@@ -96,14 +96,14 @@ fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
 
 fn serve(file: Option<&Path>) -> Result<(), Stop> {
     io::log::start(Config::default().log_level);
-    sys::hide_memory().doing("keep secrets out of core files")?;
+    if let Err(error) = sys::hide_memory() {
+        warn!("a core file could have secrets in it: {error}");
+    }
     let (config, welcome) = configuration(file)?;
     io::log::set_level(config.log_level);
     let open = Open::all(&config)?;
     tun::warn_if_not_forwarding(&config);
-    open.control.announce();
-    print(&welcome)?;
-    run(file, config, open)?;
+    run(file, config, open, welcome)?;
     info!("stopped");
     Ok(())
 }
@@ -125,7 +125,7 @@ fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
 }
 
 /// Serves until a signal ends it.
-fn run(file: Option<&Path>, config: Config, open: Open) -> Result<(), Stop> {
+fn run(file: Option<&Path>, config: Config, open: Open, welcome: String) -> Result<(), Stop> {
     let sizes = Sizes::of(&config);
     let mut sessions = storage(sizes.sessions);
     let mut controls = storage(sizes.controls);
@@ -141,6 +141,9 @@ fn run(file: Option<&Path>, config: Config, open: Open) -> Result<(), Stop> {
     };
     let mut server = Server::new(config, storage, open::seed()?);
     let mut world = World::new(open, &mut server, Clock::start());
+    world.announce();
+    print(&welcome)?;
+    drop(welcome);
     loop {
         match world.turn()? {
             Next::Turn => {}

@@ -95,6 +95,11 @@ impl<'w, 'a> World<'w, 'a> {
         }
     }
 
+    /// Says where callers can connect: everything is ready.
+    pub fn announce(&self) {
+        self.open.control.announce();
+    }
+
     /// One turn: what is due, what is to be sent, wait, and what came, each with its budget.
     pub fn turn(&mut self) -> Result<Next, Failure> {
         let now = self.clock.now();
