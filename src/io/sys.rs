@@ -240,28 +240,25 @@ pub fn allow_descriptors(wanted: usize) -> io::Result<usize> {
     Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
-/// Hands each IPv4 address of this machine to `each`, with its device's name and flags (IFF_*).
-pub fn each_address(mut each: impl FnMut(&CStr, c_int, Ipv4Addr)) -> io::Result<()> {
-    let mut list: *mut libc::ifaddrs = ptr::null_mut();
-    // SAFETY: getifaddrs writes a pointer to a list that is ours until freeifaddrs.
-    checked(unsafe { libc::getifaddrs(&mut list) })?;
-    let mut next = list;
-    // SAFETY: `next` is null or an entry of the list, which lives until the end of this function.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        next = entry.ifa_next;
-        // SAFETY: ifa_addr is null or a socket address as long as its family says, so reading the
-        // family is sound, and after AF_INET so is reading a sockaddr_in. The name is a C string.
-        unsafe {
-            let Some(address) = entry.ifa_addr.as_ref() else { continue };
-            if c_int::from(address.sa_family) == libc::AF_INET {
-                let address = ptr::read_unaligned(entry.ifa_addr.cast::<libc::sockaddr_in>());
-                let octets = address.sin_addr.s_addr.to_ne_bytes();
-                each(CStr::from_ptr(entry.ifa_name), entry.ifa_flags as c_int, octets.into());
-            }
-        }
+/// Hands the IPv4 addresses of this machine to `each`, at most 64, with the names of their devices.
+/// The handle is any IPv4 socket.
+pub fn each_address(handle: impl AsFd, mut each: impl FnMut(&CStr, Ipv4Addr)) -> io::Result<()> {
+    const MOST: usize = 64;
+    // SAFETY: ifreq is a C structure of numbers and pointers: all zeros is a value.
+    let mut entries: [libc::ifreq; MOST] = unsafe { mem::zeroed() };
+    let buffer = libc::__c_anonymous_ifc_ifcu { ifcu_req: entries.as_mut_ptr() };
+    let mut list = libc::ifconf { ifc_len: size_of_val(&entries) as c_int, ifc_ifcu: buffer };
+    let (fd, number) = (handle.as_fd().as_raw_fd(), libc::SIOCGIFCONF as Ioctl);
+    // SAFETY: the kernel fills at most `ifc_len` octets of the buffer, which is `entries`, and
+    // writes into `list` how many it filled.
+    checked(unsafe { libc::ioctl(fd, number, &raw mut list) })?;
+    for entry in entries.iter().take(list.ifc_len as usize / size_of::<libc::ifreq>()) {
+        // SAFETY: SIOCGIFCONF filled in an address, and any bits are numbers.
+        let address = unsafe { entry.ifr_ifru.ifru_addr };
+        let octets = [2, 3, 4, 5].map(|at| address.sa_data[at] as u8);
+        let name = entry.ifr_name.map(|char| char as u8);
+        CStr::from_bytes_until_nul(&name).iter().for_each(|name| each(name, octets.into()));
     }
-    // SAFETY: the list came from getifaddrs and nothing refers to it any more.
-    unsafe { libc::freeifaddrs(list) };
     Ok(())
 }
 

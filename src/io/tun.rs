@@ -127,9 +127,8 @@ pub fn warn_if_not_forwarding(config: &Config) {
 /// The IPv4 addresses under which others may reach this machine, without those of `device`.
 pub fn addresses(device: &str) -> io::Result<Vec<Ipv4Addr>> {
     let mut found = Vec::new();
-    sys::each_address(|name, flags, address| {
-        let usable = flags & libc::IFF_UP != 0 && flags & libc::IFF_LOOPBACK == 0;
-        if usable && name.to_bytes() != device.as_bytes() {
+    sys::each_address(sys::socket(Socket::Device)?, |name, address| {
+        if !address.is_loopback() && name.to_bytes() != device.as_bytes() {
             found.push(address);
         }
     })?;
