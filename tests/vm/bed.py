@@ -34,6 +34,8 @@ class Bed:
         for address in ADDRESSES:
             command(f'ip addr add {address}/24 dev {OUTER}')
         command(f'ip link set {OUTER} up')
+        with open('/proc/sys/net/ipv4/ip_forward', 'w') as forward:  # as on a router: callers reach each other
+            forward.write('1')
         self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                       preexec_fn=end_with_parent)
         self.machine.start()

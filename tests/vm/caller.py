@@ -92,7 +92,7 @@ class Caller:
         loss = self.ping_loss(target, options)
         expect(loss == 0, f'ping {options} {target}: {loss:g} % lost')
 
-    def speed(self, *options, target=GATEWAY, seconds=4):
+    def speed(self, *options, target=GATEWAY, seconds=3):
         """Mbit/s that iperf3 carried by TCP; `-R` is towards the caller."""
         status, output = self.run(f'iperf3 -c {target} -t {seconds} -J {" ".join(options)}', seconds + 60)
         expect(status == 0, f'iperf3 {" ".join(options)}: {output[-300:]}')

@@ -46,7 +46,7 @@ class Server:
                                             stdout=said, stderr=log, preexec_fn=end_with_parent)
 
     def configure(self, users):
-        with open(self.file, 'w', encoding='utf-8') as out:
+        with open(self.file, 'w', encoding='utf-8', opener=private) as out:
             out.write(section("server 'main'", {**DEFAULTS, **self.options}))
             for user in users:
                 out.write(section('user', {'enabled': '1', **user}))
@@ -81,6 +81,10 @@ class Server:
 
     def running(self):
         return self.process is not None and self.process.poll() is None
+
+
+def private(path, flags):
+    return os.open(path, flags, 0o600)
 
 
 def section(head, options):
