@@ -45,10 +45,7 @@ class Bed:
 
     def clear(self):
         """Nobody calls, the lines are clean, no server runs."""
-        for caller in self.callers:
-            caller.kill()
-            caller.spoil()
-            caller.reappear()
+        self.machine.run(''.join(caller.restoring() for caller in self.callers))
         self.server.stop()
 
     def keep_logs(self, name):

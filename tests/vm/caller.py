@@ -3,7 +3,7 @@ import json
 import re
 import shlex
 
-from check import expect
+from check import Failed, expect
 from server import GATEWAY
 
 # What a PPTP caller sets that wants MS-CHAPv2 and 128 bit, and nothing else. MTU and MRU stay pppd's own.
@@ -43,12 +43,13 @@ class Caller:
 
     def wait_open(self, seconds=30):
         self.machine.until(f'grep -q "{UP}" {self.log_file} || ! {self.alive()}', seconds)
-        expect(UP in self.log(), f'no call within {seconds} s; pppd says: {self.last_words()}')
+        log = self.log()
+        expect(UP in log, f'no call within {seconds} s; pppd says: {last_words(log)}')
         return self
 
     def wait_end(self, seconds=15):
-        ended = self.machine.until(f'! {self.alive()}', seconds)
-        expect(ended, f'the call is still there after {seconds} s; pppd says: {self.last_words()}')
+        if not self.machine.until(f'! {self.alive()}', seconds):
+            raise Failed(f'the call is still there after {seconds} s; pppd says: {last_words(self.log())}')
 
     def alive(self):
         return f'kill -0 $(cat /run/{self.name}.pid)'
@@ -61,10 +62,6 @@ class Caller:
 
     def forget_log(self):
         self.machine.sh(f': >{self.log_file}')
-
-    def last_words(self):
-        lines = [line for line in self.log().splitlines() if not line.startswith(('sent', 'rcvd'))]
-        return ' / '.join(lines[-4:])
 
     def saw(self, pattern, seconds=0):
         """Whether pppd's log has a line that matches an extended pattern."""
@@ -119,9 +116,23 @@ class Caller:
 
     def kill(self):
         """The end without a goodbye of pppd, and of the processes that it started."""
-        self.machine.run(f'kill -9 $(cat /run/{self.name}.pid) $(ip netns pids {self.name})')
-        self.machine.until(f'[ -z "$(ip netns pids {self.name})" ]', 5)
+        self._end('kill -9 $(ip netns pids {0})')
 
     def hang_up(self):
-        self.machine.run(f'kill $(cat /run/{self.name}.pid)')
+        self._end('kill $(cat /run/{0}.pid)')
+
+    def _end(self, script):
+        self.machine.run(script.format(self.name))
         self.machine.until(f'[ -z "$(ip netns pids {self.name})" ]', 5)
+
+    def restoring(self):
+        """A script that brings all back to the beginning: nobody calls, the line is up and clean."""
+        return f'''
+            while pids=$(ip netns pids {self.name}); [ "$pids" ]; do kill -9 $pids; sleep 0.05; done
+            tc -n {self.name} qdisc del dev eth0 root
+            tc qdisc del dev v{self.name} root
+            ip link set v{self.name} up'''
+
+
+def last_words(log):
+    return ' / '.join([line for line in log.splitlines() if not line.startswith(('sent', 'rcvd'))][-4:])

@@ -2,7 +2,7 @@
 import signal
 import threading
 
-from caller import UP
+from caller import UP, last_words
 from capture import Capture
 from check import check, expect
 from server import ALICE, BOB
@@ -33,7 +33,7 @@ def server_goodbye(bed):
         caller.wait_end(5)
     expect(seconds <= 2.2, f'the server took {seconds:.1f} s to end')
     expect(bed.server.process.returncode == 0, f'the server ended with status {bed.server.process.returncode}')
-    expect(caller.saw(r'rcvd \[LCP TermReq'), f'no LCP Terminate-Request: {caller.last_words()}')
+    expect(caller.saw(r'rcvd \[LCP TermReq'), f'no LCP Terminate-Request: {last_words(caller.log())}')
     session.expect_some('pptp.control_message_type == 13')
     session.expect_some(f'tcp.payload contains {STOP_REQUEST}')
     return f'{seconds:.2f} s'

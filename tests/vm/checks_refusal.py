@@ -1,7 +1,7 @@
 """Calls that must not come up, and what both sides say about it."""
 import time
 
-from caller import UP
+from caller import UP, last_words
 from capture import Capture
 from check import check, expect
 from server import ALICE, BOB
@@ -29,7 +29,7 @@ def unknown_user(bed):
 def expect_login_refused(bed, account):
     caller = bed.first.dial(account)
     caller.wait_end(20)
-    expect(caller.saw(r'rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3'), f'no E=691 R=0: {caller.last_words()}')
+    expect(caller.saw(r'rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3'), f'no E=691 R=0: {last_words(caller.log())}')
     expect(not caller.saw('rcvd .IPCP'), 'the server began IPCP with a caller that did not log in')
 
 
