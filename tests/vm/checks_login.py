@@ -1,6 +1,7 @@
 """Calls that must come up, and what passes in them."""
 import re
 
+import image
 from caller import SECURE
 from capture import Capture
 from check import check, expect
@@ -68,7 +69,7 @@ def speeds(caller, least=0.5):
 def capture(bed):
     """A whole session as Wireshark sees it: well-formed, in one piece, and with nothing inside to read."""
     bed.server.start()
-    with Capture(f'{bed.folder}/session.pcap') as session:
+    with Capture(f'{image.OUTPUT}/session.pcap') as session:
         caller = bed.first.dial(ALICE).wait_open()
         expect_full_size(caller)
         caller.speed(seconds=1)
