@@ -83,6 +83,16 @@ def capture(bed):
 
 
 @check
+def clear(bed):
+    """Only where the configuration lets it: a call without encryption, which a recording shows to be clear."""
+    bed.server.start(mppe='optional')
+    with Capture(f'{bed.folder}/clear.pcap') as session:
+        bed.first.dial(ALICE, encryption=['refuse-eap', 'nomppe']).wait_open().expect_ping()
+    session.expect_some('ppp.protocol == 0x0021')
+    session.expect_none('_ws.malformed || _ws.expert.severity == "Error"')
+
+
+@check
 def stateful(bed):
     bed.server.start(mppe_stateful='1')
     caller = bed.first.dial(ALICE, encryption=STATEFUL).wait_open()
