@@ -1,6 +1,7 @@
 //! Calls, and all of them together: [`Server`] is what the program around the library sees.
 
 mod accounts;
+mod audit;
 mod backoff;
 mod calls;
 mod connections;

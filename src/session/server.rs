@@ -104,7 +104,7 @@ impl<'a> Server<'a> {
         self.wake = self.next_deadline();
     }
 
-    fn next_deadline(&self) -> Option<Deadline> {
+    pub(super) fn next_deadline(&self) -> Option<Deadline> {
         let calls = self.table.iter().filter_map(|(_, call)| call.poll_timeout());
         let controls = (0..self.controls.len() as u16).map(ControlId);
         let controls = controls.filter_map(|id| self.control_deadline(id));
