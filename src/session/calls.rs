@@ -31,7 +31,9 @@ impl Call {
     /// When the server wants to look after the call.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
-        let ack = deadline(self.tunnel.ack_at(), "acknowledgment");
+        // Once queued it goes out with the next packets, and the timer has done its work.
+        let ack_at = self.tunnel.ack_at().filter(|_| !self.ack_queued);
+        let ack = deadline(ack_at, "acknowledgment");
         earlier(link, earlier(ack, deadline(self.no_gre_at, "no GRE")))
     }
 

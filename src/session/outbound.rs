@@ -72,12 +72,16 @@ impl Server<'_> {
         while let Some(slot) = self.ack_queue.pop_front() {
             let Some(call) = self.table.get_mut(slot) else { continue };
             call.ack_queued = false;
-            let Some(header) = call.tunnel.acknowledgment_header(call.peer_call_id, now) else {
-                continue;
-            };
-            packet.filled(0);
-            prepend_header(packet, &header);
-            return Some(call.path);
+            let (path, peer_call_id) = (call.path, call.peer_call_id);
+            match call.tunnel.acknowledgment_header(peer_call_id, now) {
+                Some(header) => {
+                    packet.filled(0);
+                    prepend_header(packet, &header);
+                    return Some(path);
+                }
+                // It rode on data since it was queued, and a later one may be pending.
+                None => self.watch_call(slot),
+            }
         }
         None
     }
