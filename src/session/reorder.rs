@@ -65,11 +65,13 @@ impl<'a> Reorder<'a> {
         Ok(())
     }
 
-    /// The earliest packet of `owner` behind `expected`: its number, and since when it waits.
+    /// The earliest packet of `owner` behind `expected`: its number, and since when it or one behind
+    /// it waits. Later numbers may have come first, and cannot pass before it does.
     pub fn lowest(&self, owner: u16, expected: u32) -> Option<(u32, Instant)> {
-        let own = self.places.iter().filter(|place| place.owner == Some(owner));
-        let lowest = own.min_by_key(|place| place.sequence.wrapping_sub(expected))?;
-        Some((lowest.sequence, lowest.since))
+        let own = || self.places.iter().filter(|place| place.owner == Some(owner));
+        let lowest = own().min_by_key(|place| place.sequence.wrapping_sub(expected))?;
+        let since = own().map(|place| place.since).min()?;
+        Some((lowest.sequence, since))
     }
 
     /// Moves the packet of `owner` with `sequence` into `packet`.
