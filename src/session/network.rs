@@ -117,15 +117,16 @@ impl Link {
         })
     }
 
-    /// Handles the IPCP packet that waited for encryption.
+    /// Handles the IPCP packet that waited for encryption, and says whether the link is open now:
+    /// IPCP may have stayed open while encryption was negotiated anew.
     pub fn release_ipcp(&mut self, turn: &mut Turn) -> Outcome<'static> {
         let held = core::mem::take(&mut self.held_ipcp);
-        let Ok(packet) = ControlPacket::parse(&held) else { return Outcome::None };
-        match self.handle_ipcp(&packet, &held, turn) {
-            Ok(Outcome::Open) => Outcome::Open,
-            Ok(Outcome::Ended(cause)) => Outcome::Ended(cause),
-            _ => Outcome::None,
+        if let Ok(packet) = ControlPacket::parse(&held)
+            && let Ok(Outcome::Ended(cause)) = self.handle_ipcp(&packet, &held, turn)
+        {
+            return Outcome::Ended(cause);
         }
+        if self.is_open() { Outcome::Open } else { Outcome::None }
     }
 
     /// Encrypts `packet` (inner protocol and data) in place if encryption is on, and says whether
