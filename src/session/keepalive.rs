@@ -51,8 +51,12 @@ impl Link {
             return self.after_ccp(change, true, turn);
         }
         let Some(ipcp) = &mut self.ipcp else { return Outcome::None };
+        // One that the peer closed may be opened again: that is no reason to end the link (RFC 1661
+        // section 3.7). It has the time of a login for it.
+        let is_closing = ipcp.state() == State::Stopping;
         let change = ipcp.handle_timeout(&mut turn.out, turn.now);
-        if change.finished { self.end(Cause::NetworkTimeout, turn) } else { Outcome::None }
+        let gave_up = change.finished && !is_closing;
+        if gave_up { self.end(Cause::NetworkTimeout, turn) } else { Outcome::None }
     }
 
     /// The peer's Configure-Ack is missing. If its IPCP has begun since we acknowledged its own
