@@ -275,15 +275,13 @@ impl Link {
         by_timer: bool,
         turn: &mut Turn,
     ) -> Outcome<'p> {
+        let was_open = self.is_open();
         if change.down && self.phase != Phase::Terminate {
             self.leave_network();
             self.phase = Phase::Establish;
         }
         if change.up {
-            self.phase = Phase::Authenticate;
-            self.asked_at = turn.now;
-            self.chap.start(turn.random.bytes(), &mut turn.out, turn.now);
-            return Outcome::Established;
+            return self.established(turn);
         }
         if change.finished {
             return Outcome::Ended(self.lcp_cause(by_timer));
@@ -292,8 +290,20 @@ impl Link {
             // The peer's Terminate-Request was acknowledged.
             self.phase = Phase::Terminate;
             self.cause = Some(Cause::PeerTerminated);
+            return Outcome::None;
         }
-        Outcome::None
+        if was_open && !self.is_open() { Outcome::Closed } else { Outcome::None }
+    }
+
+    fn established<'p>(&mut self, turn: &mut Turn) -> Outcome<'p> {
+        if self.phase == Phase::Terminate {
+            // A new start does not undo a refusal.
+            return self.end(self.lcp_cause(false), turn);
+        }
+        self.phase = Phase::Authenticate;
+        self.asked_at = turn.now;
+        self.chap.start(turn.random.bytes(), &mut turn.out, turn.now);
+        Outcome::Established
     }
 
     pub(super) fn lcp_cause(&self, by_timer: bool) -> Cause {
