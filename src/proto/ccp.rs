@@ -2,7 +2,8 @@
 //! changes with every packet. Each side's request says what that side can receive.
 
 use super::mppe::{Method, Strength};
-use super::negotiator::{ControlProtocol, Reply};
+use super::negotiator::ControlProtocol;
+use super::reply::Reply;
 use crate::wire::Writer;
 use crate::wire::ccp::{MPPE, SupportedBits};
 use crate::wire::ppp::{ConfigureOption, protocol};

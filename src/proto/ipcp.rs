@@ -3,7 +3,8 @@
 
 use core::net::Ipv4Addr;
 
-use super::negotiator::{ControlProtocol, Reply};
+use super::negotiator::ControlProtocol;
+use super::reply::Reply;
 use crate::wire::Writer;
 use crate::wire::ipcp::option;
 use crate::wire::ppp::{ConfigureOption, protocol, put_option};

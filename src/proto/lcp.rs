@@ -1,7 +1,8 @@
 //! What LCP negotiates (RFC 1661 section 6): the sizes, the magic number, and that the peer
 //! authenticates itself by MS-CHAPv2.
 
-use super::negotiator::{ControlProtocol, Reply};
+use super::negotiator::ControlProtocol;
+use super::reply::Reply;
 use crate::limits;
 use crate::wire::Writer;
 use crate::wire::lcp::{

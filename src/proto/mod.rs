@@ -12,4 +12,5 @@ pub mod mppe;
 pub mod mschap;
 pub mod mss;
 pub mod negotiator;
+pub mod reply;
 pub mod tunnel;

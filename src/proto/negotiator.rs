@@ -3,6 +3,7 @@
 
 use super::automaton::{Actions, Event, State, transition};
 use super::frames::Outlet;
+use super::reply::{ANSWER, Reply, Verdict};
 use crate::reason::Discard;
 use crate::time::Instant;
 use crate::wire::Writer;
@@ -21,59 +22,6 @@ const MAX_REFUSALS: u8 = 10;
 const MAX_EAGER_ANSWERS: u8 = 20;
 /// Octets of our own options, in any of the protocols.
 const OWN_OPTIONS: usize = 64;
-/// Octets of an answer to a Configure-Request.
-const ANSWER: usize = crate::limits::MRU;
-
-/// What a protocol says to one option, or to all, of the peer's Configure-Request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    Ack,
-    Nak,
-    Reject,
-}
-
-/// The answer to a Configure-Request under construction: a worse verdict clears what a better one
-/// had collected (RFC 1661 sections 5.3 and 5.4: a Nak holds only naked options, a Reject only
-/// rejected ones).
-pub struct Reply<'a> {
-    verdict: Verdict,
-    options: &'a mut [u8; ANSWER],
-    len: usize,
-}
-
-impl<'a> Reply<'a> {
-    fn new(options: &'a mut [u8; ANSWER]) -> Reply<'a> {
-        Reply { verdict: Verdict::Ack, options, len: 0 }
-    }
-
-    /// Naks with the option and data that would be accepted.
-    pub fn nak(&mut self, kind: u8, data: &[u8]) {
-        self.add(Verdict::Nak, |writer| crate::wire::ppp::put_option(writer, kind, data));
-    }
-
-    /// Rejects the option as it was sent.
-    pub fn reject(&mut self, option: &ConfigureOption) {
-        self.add(Verdict::Reject, |writer| writer.put(option.raw));
-    }
-
-    /// The verdict so far.
-    pub fn verdict(&self) -> Verdict {
-        self.verdict
-    }
-
-    fn add(&mut self, verdict: Verdict, write: impl FnOnce(&mut Writer)) {
-        if verdict < self.verdict {
-            return;
-        }
-        if verdict > self.verdict {
-            (self.verdict, self.len) = (verdict, 0);
-        }
-        // Options that no longer fit are left out: the peer asks again and meets them then.
-        let mut writer = Writer::new(&mut self.options[self.len..]);
-        write(&mut writer);
-        self.len += writer.finish().unwrap_or(0);
-    }
-}
 
 /// What is particular to one control protocol.
 pub trait ControlProtocol {
@@ -229,7 +177,7 @@ impl<P: ControlProtocol> Negotiator<P> {
         let mut options = [0; ANSWER];
         let mut reply = Reply::new(&mut options);
         self.review(packet, &mut reply);
-        let (verdict, len) = (reply.verdict, reply.len);
+        let (verdict, len) = (reply.verdict(), reply.len());
         let event = if verdict == Verdict::Ack { Event::GoodRequest } else { Event::BadRequest };
         let (actions, change) = self.step(event, out, now);
         match verdict {
@@ -248,10 +196,10 @@ impl<P: ControlProtocol> Negotiator<P> {
             self.protocol.review(&option, reply);
         }
         self.protocol.end_review(reply);
-        match reply.verdict {
+        match reply.verdict() {
             Verdict::Ack => self.naks_sent = 0,
             Verdict::Nak if self.naks_sent < MAX_FAILURE => self.naks_sent += 1,
-            Verdict::Nak => reject_naked(packet, reply),
+            Verdict::Nak => reply.reject_naked(packet),
             Verdict::Reject => {}
         }
     }
@@ -450,23 +398,3 @@ impl<P: ControlProtocol> Negotiator<P> {
 
 /// Milliseconds between two Terminate-Requests: two of them fit into the 2 s of a goodbye.
 const TERMINATE_MS: u64 = 700;
-
-/// After too many Naks: rejects the options of the peer that a Nak would have named. What the Nak
-/// named but the peer never sent cannot be rejected.
-fn reject_naked(packet: &ControlPacket, reply: &mut Reply) {
-    let mut kinds = [false; 256];
-    for option in Options::new(&reply.options[..reply.len]).flatten() {
-        kinds[usize::from(option.kind)] = true;
-    }
-    (reply.verdict, reply.len) = (Verdict::Reject, 0);
-    for option in Options::new(packet.data).flatten() {
-        if kinds[usize::from(option.kind)] {
-            reply.reject(&option);
-        }
-    }
-    if reply.len == 0 {
-        // The peer leaves out what we asked for and sends nothing that could be refused instead:
-        // accepted, and whether a call can live without it is decided by the layer above.
-        reply.verdict = Verdict::Ack;
-    }
-}
