@@ -125,9 +125,17 @@ class Control:
         """One Echo-Request of ours, and its answer."""
         identifier = random.getrandbits(32)
         self.send(pptp.ECHORQ, identifier=identifier)
-        reply = self.expect(pptp.ECHORP, timeout=timeout)
-        if (reply.identifier, reply.result, reply.error) != (identifier, 1, 0):
-            self.report(f"Echo-Reply {reply.raw.hex()} to identifier {identifier:#x}")
+        found = self.loop.until(lambda: self.closed or self.reply_to(identifier), timeout,
+                                "Echo-Reply")
+        if found is self.closed:
+            raise AssertionError(f"Echo-Reply expected, connection closed ({self.closed})")
+        self.inbox.remove(found)
+        if (found.result, found.error) != (1, 0):
+            self.report(f"Echo-Reply {found.raw.hex()}")
+
+    def reply_to(self, identifier):
+        return next((m for m in self.inbox if m.kind == pptp.ECHORP
+                     and m.identifier == identifier), None)
 
     def stop(self, timeout=5):
         self.send(pptp.STOPRQ, reason=1)

@@ -1,4 +1,5 @@
 """The PPP link of one call (RFC 1661 phases) as a client: LCP, MS-CHAPv2, CCP/MPPE, IPCP."""
+import collections
 import itertools
 import os
 import re
@@ -25,8 +26,9 @@ class Link:
         self.tx = self.rx = None
         self.authenticated, self.failure, self.challenge = False, None, None
         self.ended, self.refused_mppe = None, False
-        self.may_renegotiate, self.answers_echo, self.takes_more = False, True, False
-        self.code_rejects, self.protocol_rejects, self.last_sent = [], [], {}
+        self.answers_echo, self.takes_more = True, False
+        self.code_rejects, self.protocol_rejects = [], []
+        self.last_sent = collections.deque(maxlen=32)       # (protocol, information)
         self.echoes, self.echo_requests, self.echo_replies = {}, 0, 0
         self.reset_requests = self.reset_acks = self.repeats = self.incoherent = 0
         self.last_reset = None
@@ -51,7 +53,7 @@ class Link:
 
     def send(self, protocol, information):
         """A frame in the clear: LCP always with all its fields, others as agreed."""
-        self.last_sent[protocol] = information
+        self.last_sent.append((protocol, information))
         asked = self.lcp.value if self.lcp.open and protocol != ppp.LCP else lambda kind: None
         self.send_frame(ppp.frame(protocol, information, asked(8) is not None,
                                   asked(7) is not None))
@@ -59,7 +61,7 @@ class Link:
     def send_ip(self, packet, protocol=ppp.IP):
         if not self.tx:
             return self.send(protocol, packet)
-        self.last_sent[protocol] = packet
+        self.last_sent.append((protocol, packet))
         inner = protocol.to_bytes(2, "big") + packet
         self.send(ppp.COMP, self.tx.seal(inner))
 
@@ -115,8 +117,7 @@ class Link:
 
     def protocol_rejected(self, data):
         protocol = int.from_bytes(data[:2], "big")
-        sent = self.last_sent.get(protocol)
-        if sent is None or data[2:] != sent[:len(data) - 2] or len(data) == 2:
+        if not any(p == protocol and i.startswith(data[2:]) for p, i in self.last_sent):
             self.report(f"Protocol-Reject {data[:24].hex()} returns what we did not send")
         self.protocol_rejects.append(protocol)
         if protocol in self.handlers:
@@ -142,14 +143,17 @@ class Link:
         if name in self.hooks:
             self.hooks[name]()
 
-    def renegotiated(self):
-        """The server began LCP anew: everything above it is void."""
+    def above_lcp_is_void(self):
         self.authenticated, self.tx, self.rx, self.challenge = False, None, None, None
         lcp = self.lcp
         self.build()
         self.lcp, self.handlers[ppp.LCP] = lcp, lcp
-        lcp.ours, lcp.theirs, lcp.attempts = False, None, 0
-        lcp.start()
+
+    def renegotiate(self):
+        """We begin LCP anew on an open call."""
+        self.lcp.ours, self.lcp.theirs, self.lcp.attempts = False, None, 0
+        self.above_lcp_is_void()
+        self.lcp.start()
 
     def chap(self, code, identifier, data):
         if code == ppp.CHALLENGE:
@@ -196,8 +200,8 @@ class Link:
         match = _FAILURE.fullmatch(data)
         if not match:
             self.report(f"Failure {data!r} is not E= R= C= V=3 M=")
-        elif bytes.fromhex(match[3].decode()) == self.challenge[1]:
-            self.report("Failure repeats the old challenge")
+        elif match[2] == b"1" and bytes.fromhex(match[3].decode()) == self.challenge[1]:
+            self.report("Failure lets us retry with the old challenge")
         self.failure = (int(match[1]), int(match[2])) if match else (0, 0)
         self.failure_text = data
 

@@ -96,7 +96,7 @@ class Negotiation:
 
     def requested(self, identifier, data):
         self.requests_seen += 1
-        if self.open and not self.link.lossy:
+        if self.open:
             self.reopened(data)
         found = ppp.options(data)
         kinds = [o[0] for o in found]
@@ -112,7 +112,16 @@ class Negotiation:
         self.maybe_open()
 
     def reopened(self, data):
-        self.report(f"Configure-Request {data.hex()} after it was open")
+        """Opened + RCR (RFC 1661 section 4.1): down, and our request once more. On a good line
+        no server has a reason for it."""
+        if not self.link.lossy:
+            self.report(f"Configure-Request {data.hex()} after it was open")
+        self.ours, self.theirs, self.attempts = False, None, 0
+        self.down()
+        self.start()
+
+    def down(self):
+        pass
 
     def maybe_open(self):
         if self.open:
@@ -181,11 +190,9 @@ class Lcp(Negotiation):
         """The largest information field that the server may send."""
         return int.from_bytes(self.mine(1), "big") if self.mine(1) else 1500
 
-    def reopened(self, data):
-        """A new LCP request closes everything above; only a test that wants it allows it."""
-        if not self.link.may_renegotiate:
-            super().reopened(data)
-        self.link.renegotiated()
+    def down(self):
+        """Everything above LCP is void."""
+        self.link.above_lcp_is_void()
 
     def opened(self):
         if self.value(3) is None:
@@ -271,6 +278,9 @@ class Ccp(Negotiation):
         if self.link.personality.ccp_stubborn:
             self.disarm()
             self.timer = self.link.loop.after(self.link.personality.ccp_stubborn, self.again)
+
+    def down(self):
+        self.link.tx = self.link.rx = None
 
     def opened(self):
         if self.link.personality.encrypts:

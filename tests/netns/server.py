@@ -34,7 +34,8 @@ def resident(bed, figure="VmRSS"):
 
 
 class Server:
-    def __init__(self, bed, text=None, command=(), **options):
+    def __init__(self, bed, text=None, command=(), mode=0o600, **options):
+        self.mode = mode            # of the configuration file
         self.bed, self.loop, self.command = bed, bed.loop, list(command)
         self.text = uci(**options) if text is None else text
         self.config = os.path.join(bed.directory, "config")
@@ -44,6 +45,7 @@ class Server:
     def configure(self, text=None, **options):
         with open(self.config, "w") as file:
             file.write(uci(**options) if text is None else text)
+        os.chmod(self.config, self.mode)
 
     def launch(self, arguments=None):
         """Starts the process; `command` may be a wrapper that takes rights away."""

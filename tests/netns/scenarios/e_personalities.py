@@ -86,12 +86,13 @@ def windows_with_wins(bed, check):
         assert values == ["192.168.77.1", "192.168.1.5", "192.168.77.2", "192.168.1.6"], values
 
 
-@scenario(dns=[])
-def no_name_servers(bed, check):
-    """Without DNS and WINS the options are rejected and the call opens."""
+@scenario(dns=["192.168.1.53"])
+def one_name_server(bed, check):
+    """With one DNS and no WINS the other options are rejected and the call opens."""
     with check("rejected"):
         caller = bed.dial(personality=WINDOWS)
-        assert [o[0] for o in caller.link.ipcp.request] == [3], caller.link.ipcp.request
+        assert [o[0] for o in caller.link.ipcp.request] == [3, 129], caller.link.ipcp.request
+        assert caller.link.ipcp.value(129) == bytes((192, 168, 1, 53))
         bed.assert_ping("c1", LAN)
 
 

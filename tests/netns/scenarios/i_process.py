@@ -115,7 +115,7 @@ def missing_rights(bed, check):
         "no-net-raw": (["setpriv", "--bounding-set=-net_raw", "--inh-caps=-all"], "CAP_NET_RAW")}
     for name, (command, capability) in wrappers.items():
         with check(name) as suite:
-            server = bed.server = Server(bed, command=command)
+            server = bed.server = Server(bed, command=command, mode=0o644)
             server.launch()
             assert server.wait_exit(5) == 1, f"status {server.process.returncode}"
             assert capability in server.log(), server.tail()
