@@ -106,6 +106,8 @@ class Link:
         if protocol not in self.handlers:
             return self.reject_protocol(protocol, information)
         if protocol != ppp.LCP and not self.authenticated:
+            if self.lossy:
+                return              # the Success was lost: pppd does not listen yet
             self.report(f"{protocol:04x} before authentication: {information.hex()}")
         self.handlers[protocol].receive(code, identifier, data)
 

@@ -281,6 +281,8 @@ class Ccp(Negotiation):
 
     def down(self):
         self.link.tx = self.link.rx = None
+        if self.link.personality.ccp_once:
+            self.link.hang_up("MPPE disabled")
 
     def opened(self):
         if self.link.personality.encrypts:

@@ -43,12 +43,13 @@ class Personality:
     extra: tuple = ()               # (protocol, packet) that it sends once LCP is open
     swaps_first: bool = False       # the burst after authentication goes out in the wrong order
     ends_on_ipcp_term: bool = False  # an IPCP Terminate-Ack ends the session
+    ccp_once: bool = False          # a CCP request after CCP was open ends the session
 
 
 PPPD = Personality(
     "pppd", dict(host=b"local", vendor=b"cananian", firmware=1),
     dict(minimum=2400, maximum=10_000_000, window=3), first_seq=1,
-    lcp=(mru(1400), ACCM_NONE, MAGIC, PFC, ACFC), echo=True, ipcp_waits=True,
+    lcp=(mru(1400), ACCM_NONE, MAGIC, PFC, ACFC), echo=True, ipcp_waits=True, ccp_once=True,
     ipcp=(bytes.fromhex("0206002d0f01"), ADDRESS, DNS1, DNS2))
 
 KERNEL = replace(PPPD, name="kernel-pptp", bare_acks=False)
@@ -96,7 +97,7 @@ TP_LINK = Personality(
 
 ANDROID = Personality(
     "android", dict(host=b"anonymous", vendor=b""), dict(minimum=2400, maximum=10_000_000),
-    lcp=(mru(1400), ACCM_NONE, MAGIC, PFC, ACFC), ipcp_waits=True,
+    lcp=(mru(1400), ACCM_NONE, MAGIC, PFC, ACFC), ipcp_waits=True, ccp_once=True,
     ipcp=(ADDRESS, DNS1, DNS2))
 
 APPLE = Personality(

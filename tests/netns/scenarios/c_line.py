@@ -1,4 +1,6 @@
 """Lines that lose, reorder and double packets, and packets that must not be taken."""
+import itertools
+import time
 from dataclasses import replace
 
 import gre
@@ -6,7 +8,7 @@ import ip
 import mppe
 import ppp
 import traffic
-from bed import LAN, WAN
+from bed import CALLERS, LAN, WAN
 from personality import PPPD
 from suite import scenario
 
@@ -106,10 +108,62 @@ def bad_line(bed, check):
 
 @scenario()
 def heavy_loss(bed, check):
-    """30 % loss: the call still opens."""
-    bed.bad_line("c1", loss=0.30, reorder=0.10, seed=11)
-    with check("log-in"):
-        bed.dial(personality=replace(PPPD, restart=0.5), lossy=True, timeout=60)
+    """20 % loss: a caller that redials gets in."""
+    bed.bad_line("c1", loss=0.20, reorder=0.10, seed=11)
+    with check("log-in") as suite:
+        began, tries = time.monotonic(), 1
+        while not tried(bed.caller(personality=replace(PPPD, restart=1.0), lossy=True)):
+            assert time.monotonic() - began < 60, f"{tries} calls in a minute, none opened"
+            tries += 1
+        suite.note = f"{tries} calls, {time.monotonic() - began:.1f} s"
+
+
+def tried(caller):
+    opened = caller.attempt(35)
+    caller.drop()
+    return opened
+
+
+_LOSSES = 12
+
+
+@scenario(users=[{"username": f"user{n}", "password": f"user{n}-Pass1"}
+                 for n in range(2 * _LOSSES)])
+def one_lost(bed, check):
+    """Each packet of a log-in lost once, in either direction: the call still opens."""
+    callers = {}
+    for number in range(_LOSSES):
+        for way, user in (("down", number), ("up", _LOSSES + number)):
+            callers[way, number] = losing(bed, f"user{user}", way, number)
+    for (way, number), caller in callers.items():
+        with check(f"{way}-{number}") as suite:
+            suite.note = f"lost {caller.lost}"
+            bed.loop.until(lambda: caller.link.up or caller.finished(), 12, suite.note)
+            assert caller.link.up, f"{suite.note}: {caller.finished()}"
+
+
+def losing(bed, user, way, number):
+    """A caller whose data packet of this number is lost in this direction."""
+    source = CALLERS["crowd"][number]
+    caller = bed.caller("crowd", user, source=source, lossy=True, tun=False)
+    caller.lost, counter = "nothing", itertools.count()
+    caller.connect()
+
+    def passes(frame):
+        if next(counter) != number:
+            return True
+        protocol, information = ppp.split(frame, True, True)
+        caller.lost = f"{protocol:04x} {information[:1].hex()}"
+        return False
+    caller.place()
+    deliver, numbered = caller.tunnel.deliver, caller.tunnel.send
+    if way == "down":
+        caller.tunnel.deliver = lambda frame: passes(frame) and deliver(frame)
+    else:
+        caller.tunnel.send = lambda frame: (numbered if passes(frame)
+                                            else caller.tunnel.numbered)(frame)
+    caller.begin()
+    return caller
 
 
 @scenario()
