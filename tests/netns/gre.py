@@ -105,7 +105,7 @@ class Tunnel:
 
     def __init__(self, hub, control, call_id, deliver, *,
                  first_seq=0, bare_acks=True, lossy=False):
-        self.hub, self.report, self.deliver = hub, hub.report, deliver
+        self.hub, self.report, self.deliver = hub, control.report, deliver
         self.server, self.local = control.server, control.source
         self.call_id, self.peer_call_id = call_id, None
         self.seq = first_seq            # of the next packet of ours

@@ -26,6 +26,10 @@ def ping_and_tcp(bed, check):
     with check("names"):
         assert pptp.text(one.sccrp.host) == b"pptp-server", one.sccrp.host
         assert one.link.server_name == b"pptp-server", one.link.server_name
+    with check("device"):
+        told = bed.router.ip("-o", "addr", "show", "dev", "pptps0")
+        assert f"inet {GATEWAY}" in told, told
+        assert " mtu 1400 " in bed.router.ip("-o", "link", "show", "dev", "pptps0")
     for name, where, to in (("caller-to-server", "c1", GATEWAY), ("caller-to-lan", "c1", LAN),
                             ("lan-to-caller", "lan", one.address),
                             ("caller-to-caller", "c1", two.address)):

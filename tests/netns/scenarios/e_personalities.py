@@ -119,11 +119,12 @@ def no_encryption(bed, check):
         caller = bed.caller(personality=WINDOWS_CLEAR)
         assert not caller.attempt(8), "got in without encryption"
         assert "LCP Terminate-Request" in caller.link.ended, caller.link.ended
-        bed.server.wait_log(r"(?i)mppe|encrypt")
+        bed.server.wait_log(r"(?i)203\.0\.113\.11: ended.*MPPE")
         caller.drop()
     with check("tp-link-refused"):
         caller = bed.caller("c2", "bob", personality=TP_LINK)
         assert not caller.attempt(8), "got in without encryption"
+        bed.server.wait_log(r"(?i)203\.0\.113\.12: ended.*MPPE")
         caller.drop()
     with check("good-one-beside"):
         bed.dial("c2", "carol")
