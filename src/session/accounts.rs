@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::event::{Failure, ShownName, Step};
+use super::event::{ShownName, Step};
 use super::link::Turn;
 use super::login::{Proof, check};
 use super::server::Server;
@@ -20,19 +20,13 @@ impl Server<'_> {
         match self.judge(slot, response, now) {
             Ok((user, proof)) => self.welcome(slot, &user, proof, response.flags, now),
             Err(cause) => {
-                self.step(slot, now, |call, turn| call.link.refuse_login(cause, turn));
                 let name = ShownName::new(base_name(response.name));
-                self.tell(slot, Step::LoginFailed { name: name.clone(), cause });
-                self.remember_login(slot, name, cause, now);
+                self.step(slot, now, |call, turn| {
+                    call.name = name.clone();
+                    call.link.refuse_login(cause, turn);
+                });
+                self.tell(slot, Step::LoginFailed { name, cause });
             }
-        }
-    }
-
-    /// The failed login itself is what a person looks for, not the end of the call behind it.
-    fn remember_login(&mut self, slot: u16, name: ShownName, cause: Cause, now: Instant) {
-        if let Some(call) = self.table.get(slot) {
-            let remote = call.path.remote;
-            self.remember(Failure { at: now, remote, name, cause });
         }
     }
 
@@ -85,16 +79,17 @@ impl Server<'_> {
                 let addresses = self.addresses(address);
                 self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
                     call.user = Some(user.name.clone());
+                    call.name = name.clone();
                     call.link.login(proof, flags, addresses, turn);
                 });
                 self.tell(slot, Step::LoggedIn { name });
             }
             Err(cause) => {
                 self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
+                    call.name = name.clone();
                     call.link.login_without_place(&proof, flags, cause, turn);
                 });
-                self.tell(slot, Step::LoginFailed { name: name.clone(), cause });
-                self.remember_login(slot, name, cause, now);
+                self.tell(slot, Step::LoginFailed { name, cause });
             }
         }
     }

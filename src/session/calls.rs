@@ -37,8 +37,15 @@ impl Call {
         earlier(link, earlier(ack, deadline(self.no_gre_at, "no GRE")))
     }
 
-    fn shown_name(&self) -> ShownName {
-        ShownName::new(self.user.as_deref().unwrap_or("").as_bytes())
+    /// What a person should read as the reason of an end for `cause`. A call that heard no GRE
+    /// packet at all failed for that, whatever timer ended it; and a caller that hangs up does so
+    /// for the reason that we saw before.
+    fn why(&self, cause: Cause) -> Cause {
+        match cause {
+            Cause::LcpTimeout | Cause::LoginTimeout if !self.tunnel.has_received() => Cause::NoGre,
+            Cause::Cleared | Cause::ControlClosed => self.link.cause_if_left(cause),
+            cause => cause,
+        }
     }
 }
 
@@ -103,6 +110,7 @@ impl Server<'_> {
                 link,
                 traffic: Traffic::default(),
                 user: None,
+                name: ShownName::default(),
                 lease: None,
                 mtu: self.config.mtu,
                 since: now,
@@ -177,7 +185,7 @@ impl Server<'_> {
         let overhead = if call.link.send_method().is_some() { MPPE_OVERHEAD } else { 0 };
         call.mtu = (call.link.lcp().peer_mru - overhead).clamp(MTU_MIN, limit);
         call.open_by = None;
-        let (mtu, encrypted, name) = (call.mtu, overhead > 0, call.shown_name());
+        let (mtu, encrypted, name) = (call.mtu, overhead > 0, call.name.clone());
         let (id, first, lease) = (call.control, call.opened_at.is_none(), call.lease);
         call.opened_at.get_or_insert(now);
         self.control_mut(id).open_calls += u16::from(first);
@@ -213,9 +221,8 @@ impl Server<'_> {
         self.release_lease(slot);
         self.reorder.forget(slot);
         let Some(call) = self.table.remove(slot) else { return };
-        let cause = if call.tunnel.has_received() { cause } else { without_gre(cause) };
         self.disconnect_notify(&call, cause, now);
-        let name = call.shown_name();
+        let (cause, name) = (call.why(cause), call.name.clone());
         let step = Step::Ended {
             cause,
             name: name.clone(),
@@ -277,14 +284,6 @@ impl Server<'_> {
             }
         }
         count
-    }
-}
-
-/// A call that heard no GRE packet at all failed for that, whatever timer ended it.
-fn without_gre(cause: Cause) -> Cause {
-    match cause {
-        Cause::LcpTimeout | Cause::LoginTimeout => Cause::NoGre,
-        cause => cause,
     }
 }
 

@@ -151,6 +151,14 @@ impl Link {
         self.cause
     }
 
+    /// Why the call ends if the caller leaves now, which by itself would be for `cause`: a caller
+    /// that leaves while encryption is required and not agreed on does so for that.
+    pub fn cause_if_left(&self, cause: Cause) -> Cause {
+        let unencrypted = self.phase == Phase::Network && !self.is_encrypted_enough();
+        let likely = if unencrypted { Cause::EncryptionRefused } else { cause };
+        self.cause.unwrap_or(likely)
+    }
+
     /// Whether inner packets may pass: IPCP is open, and encryption is on if it must be.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Network
@@ -276,6 +284,7 @@ impl Link {
         turn: &mut Turn,
     ) -> Outcome<'p> {
         let was_open = self.is_open();
+        let if_left = self.cause_if_left(Cause::PeerTerminated);
         if change.down && self.phase != Phase::Terminate {
             self.leave_network();
             self.phase = Phase::Establish;
@@ -289,7 +298,7 @@ impl Link {
         if self.lcp.state() == State::Stopping && self.cause.is_none() {
             // The peer's Terminate-Request was acknowledged.
             self.phase = Phase::Terminate;
-            self.cause = Some(Cause::PeerTerminated);
+            self.cause = Some(if_left);
             return Outcome::None;
         }
         if was_open && !self.is_open() { Outcome::Closed } else { Outcome::None }

@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 use heapless::String;
 
+use super::event::ShownName;
 use super::link::Link;
 use super::server::ControlId;
 use crate::limits::USERNAME;
@@ -43,6 +44,8 @@ pub struct Call {
     pub traffic: Traffic,
     /// The account, once the login was right.
     pub user: Option<String<USERNAME>>,
+    /// The name that the caller gave, right or wrong.
+    pub name: ShownName,
     /// The inner address of the peer.
     pub lease: Option<Ipv4Addr>,
     /// Octets of the largest inner packet that the peer takes without fragmentation.
