@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use log::{Level, error, info, log, warn};
-use pptp::config::{Config, User};
+use pptp::config::{Config, LogLevel, User};
 use pptp::proto::mschap;
 use pptp::session::{Server, Sizes, Storage};
 use zeroize::Zeroize;
@@ -95,7 +95,7 @@ fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
 }
 
 fn serve(file: Option<&Path>) -> Result<(), Stop> {
-    io::log::start(Config::default().log_level);
+    io::log::start(LogLevel::Info);
     if let Err(error) = sys::hide_memory() {
         warn!("a core file could have secrets in it: {error}");
     }
@@ -109,13 +109,13 @@ fn serve(file: Option<&Path>) -> Result<(), Stop> {
 }
 
 /// The configuration, and what is to be said to the person who started the program.
-fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
+fn configuration(file: Option<&Path>) -> Result<(Box<Config>, String), Stop> {
     if let Some(file) = file {
         let config = source::load(file, |level, line| log!(level, "{line}")).ok_or(Stop::Said)?;
         source::warn_if_readable(file);
         return Ok((config, String::new()));
     }
-    let mut config = Config::default();
+    let mut config = Box::<Config>::default();
     let password = welcome::password()?;
     let user = User::new(welcome::ACCOUNT, &password);
     let user = user.map_err(|why| Failure::new("make the account", why, ""))?;
@@ -125,7 +125,7 @@ fn configuration(file: Option<&Path>) -> Result<(Config, String), Stop> {
 }
 
 /// Serves until a signal ends it.
-fn run(file: Option<&Path>, config: Config, open: Open, welcome: String) -> Result<(), Stop> {
+fn run(file: Option<&Path>, config: Box<Config>, open: Open, welcome: String) -> Result<(), Stop> {
     let sizes = Sizes::of(&config);
     let mut sessions = storage(sizes.sessions);
     let mut controls = storage(sizes.controls);
@@ -139,7 +139,7 @@ fn run(file: Option<&Path>, config: Config, open: Open, welcome: String) -> Resu
         frames: &mut frames,
         addresses: &mut addresses,
     };
-    let mut server = Server::new(config, storage, open::seed()?);
+    let mut server = Server::new(*config, storage, open::seed()?);
     let mut world = World::new(open, &mut server, Clock::start());
     world.announce();
     print(&welcome)?;
@@ -164,7 +164,7 @@ fn reload(world: &mut World, file: Option<&Path>) {
         return warn!("nothing to read again: the configuration is the one that is built in");
     };
     match source::load(file, |level, line| log!(level, "{line}")) {
-        Some(config) => world.reload(config),
+        Some(config) => world.reload(*config),
         None => error!("the configuration stays as it was"),
     }
 }

@@ -17,7 +17,11 @@ const FILE: u64 = 256 * 1024;
 
 /// Reads and checks the file. Each problem becomes a line for `say`; without a configuration as
 /// the result, one of them is an error.
-pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Config> {
+///
+/// A configuration has room for every account that there may be. It is on the heap, and this is a
+/// function of its own, so that the stack does not keep several copies of it for ever.
+#[inline(never)]
+pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Box<Config>> {
     let mut text = match read(path) {
         Ok(text) => text,
         Err(failure) => {
@@ -29,7 +33,13 @@ pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Con
     let parsed = Config::parse(&text, &mut warnings);
     text.zeroize();
     say_all(&warnings, path, Level::Warn, &mut say);
-    parsed.map_err(|errors| say_all(&errors, path, Level::Error, &mut say)).ok()
+    match parsed {
+        Ok(config) => Some(Box::new(config)),
+        Err(errors) => {
+            say_all(&errors, path, Level::Error, &mut say);
+            None
+        }
+    }
 }
 
 fn say_all(
