@@ -12,7 +12,7 @@ import traffic
 from caller import Caller
 from capture import Capture
 from loop import Loop
-from netns import Netns
+from netns import Netns, remove_orphans
 from server import Server
 
 WAN, WAN2, WAN3 = "203.0.113.1", "203.0.113.2", "203.0.113.3"
@@ -32,6 +32,7 @@ class Bed:
     # Namespaces
 
     def build(self):
+        remove_orphans("pn")
         for name in ("internet", "router", "lan", *CALLERS):
             self.spaces[name] = Netns(f"{self.tag}-{name}")
         self.internet.ip_batch(["link add br0 type bridge forward_delay 0", "link set br0 up"])

@@ -2,6 +2,8 @@
 import ctypes
 import json
 import os
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -11,12 +13,26 @@ import traceback
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _home = os.open("/proc/self/ns/net", os.O_RDONLY)
+_PR_SET_PDEATHSIG = 1
 _SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
 
 
 def _setns(fd):
     if _libc.setns(fd, _CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "setns")
+
+
+def die_with_parent():
+    """No process of ours outlives the test, even if that is killed."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def remove_orphans(prefix):
+    """Namespaces `PREFIX<pid>-...` of runs that were killed."""
+    listed = subprocess.run(["ip", "netns", "list"], text=True, capture_output=True).stdout
+    for name, pid in re.findall(rf"^({prefix}(\d+)-\S+)", listed, re.M):
+        if not os.path.exists(f"/proc/{pid}"):
+            subprocess.run(["ip", "netns", "del", name], check=False)
 
 
 class Netns:
@@ -56,7 +72,7 @@ class Netns:
 
     def popen(self, command, **keywords):
         with self:
-            return subprocess.Popen(command, **keywords)
+            return subprocess.Popen(command, preexec_fn=die_with_parent, **keywords)
 
     def spawn(self, loop, function, *arguments, **keywords):
         return Task(loop, self, function, arguments, keywords)
@@ -94,6 +110,7 @@ class Task:
     def child(netns, pipe, function, arguments, keywords):
         code = 1
         try:
+            die_with_parent()
             _setns(netns.fd)
             close_all_but({0, 1, 2, pipe, *(a.fileno() for a in arguments
                                             if isinstance(a, socket.socket))})
