@@ -153,9 +153,8 @@ class Link:
 
     def renegotiate(self):
         """We begin LCP anew on an open call."""
-        self.lcp.ours, self.lcp.theirs, self.lcp.attempts = False, None, 0
         self.above_lcp_is_void()
-        self.lcp.start()
+        self.lcp.restart()
 
     def chap(self, code, identifier, data):
         if code == ppp.CHALLENGE:

@@ -33,6 +33,11 @@ class Negotiation:
     def send(self, code, identifier, data=b""):
         self.link.send(self.protocol, ppp.packet(code, identifier, data))
 
+    def restart(self):
+        """From the beginning, after it was open or closed."""
+        self.ours, self.theirs, self.attempts, self.closed = False, None, 0, False
+        self.start()
+
     # Our half
 
     def start(self):
@@ -116,9 +121,9 @@ class Negotiation:
         no server has a reason for it."""
         if not self.link.lossy:
             self.report(f"Configure-Request {data.hex()} after it was open")
-        self.ours, self.theirs, self.attempts = False, None, 0
         self.down()
-        self.start()
+        if not self.link.ended:
+            self.restart()
 
     def down(self):
         pass
@@ -314,6 +319,7 @@ class Ipcp(Negotiation):
         self.link.network_up()
 
     def term_acked(self):
+        super().term_acked()
         if self.link.personality.ends_on_ipcp_term:
             self.link.hang_up("IPCP Terminate-Ack")
 

@@ -163,6 +163,13 @@ def ipcp_options(bed, check):
         caller = bed.dial(personality=many)
         caller.hang_up()
     with check("ipcp-closed-by-caller"):
+        # The end of an NCP is no reason to end the link (RFC 1661 section 3.7).
         caller = bed.dial()
         caller.link.ipcp.send(ppp.TERM_REQUEST, 0x42)
         bed.loop.until(lambda: caller.link.ipcp.closed, 3, "IPCP Terminate-Ack")
+        caller.link.echo()
+        bed.loop.until(lambda: caller.link.echo_replies == 2, 3, "LCP Echo-Reply")
+    with check("ipcp-opened-again"):
+        caller.link.ipcp.restart()
+        bed.loop.until(lambda: caller.link.up or caller.finished(), 8, "IPCP open again")
+        bed.assert_ping("c1", LAN)
