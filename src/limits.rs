@@ -3,12 +3,15 @@
 //! The storage itself is handed in by the program (`session::Storage`), so a limit that the
 //! configuration may lower costs only what is used.
 
-/// Calls at once that one server can be configured for. The low bits of a Call ID are the slot,
-/// so this is a power of two; at 1024 six random bits remain above the slot.
+/// Calls at once that one server can be configured for. The low bits of a Call ID are the slot: with
+/// all of these and `LOGINS` five random bits remain above it, with the default of 32 there are ten.
 pub const SESSIONS: usize = 1024;
 
 /// Control connections at once, logged in or not. A connection costs `size_of::<Control>()`.
 pub const CONTROLS: usize = 2048;
+
+/// Calls that are logging in, beside those that have: a crowd of them keeps no slot from a session.
+pub const LOGINS: usize = 32;
 
 /// Calls on one control connection. A real caller has one; RFC 2637 allows many.
 pub const CALLS_PER_CONTROL: usize = 8;
@@ -100,6 +103,6 @@ pub const FAILURES: usize = 32;
 /// Events that wait for the program to read them. It reads all of them every turn.
 pub const EVENTS: usize = 64;
 
-const _: () = assert!(SESSIONS.is_power_of_two() && SESSIONS <= 4096);
+const _: () = assert!(SESSIONS + LOGINS <= 4096);
 const _: () = assert!(HEADROOM + MRU + 64 <= PACKET);
 const _: () = assert!(HEADROOM >= 20 + 16 + 2 + 2 + 2 + 2);

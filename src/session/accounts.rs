@@ -102,6 +102,9 @@ impl Server<'_> {
             return Ok(address);
         }
         self.release_lease(slot);
+        if self.leases.count() >= usize::from(self.config.max_sessions) {
+            return Err(Cause::NoSlot);
+        }
         let address = match user.ip {
             Some(address) => {
                 self.leases.take(address, slot).then_some(address).ok_or(Cause::AddressInUse)?

@@ -1,6 +1,8 @@
 //! Calls from Outgoing-Call-Request to Call-Disconnect-Notify (RFC 2637 section 3.2), and what the
 //! steps of their links lead to.
 
+use core::net::Ipv4Addr;
+
 use super::event::{Event, Failure, ShownName, Step};
 use super::link::{Link, Outcome, Rules};
 use super::server::{ControlId, Server};
@@ -52,10 +54,11 @@ impl Call {
 impl Server<'_> {
     /// Answers Outgoing-Call-Request, and begins the call.
     pub(super) fn start_call(&mut self, id: ControlId, wish: &OutgoingCall, now: Instant) {
+        let remote = self.control(id).remote;
         let known = self.find_peer_call(id, wish.call_id).is_some();
-        let crowded = usize::from(self.control(id).calls) >= CALLS_PER_CONTROL;
-        let vacancy = self.table.vacancy(&mut self.random);
-        let refusal = match vacancy {
+        let crowded = usize::from(self.control(id).calls) >= CALLS_PER_CONTROL
+            || self.logins_from(remote) >= usize::from(self.config.max_per_address);
+        let refusal = match self.vacancy(now) {
             _ if known => error::BAD_CALL_ID,
             Some((slot, call_id)) if !crowded && self.stopping.is_none() => {
                 return self.accept_call(id, slot, call_id, wish.call_id, now);
@@ -64,7 +67,6 @@ impl Server<'_> {
         };
         self.control_mut(id).send(&refused_call(wish.call_id, result::GENERAL_ERROR, refusal));
         self.check_output(id, now);
-        let remote = self.control(id).remote;
         self.push_event(Event { remote, call_id: None, step: Step::CallRefused(Cause::NoSlot) });
         self.remember(Failure {
             at: now,
@@ -72,6 +74,23 @@ impl Server<'_> {
             name: ShownName::default(),
             cause: Cause::NoSlot,
         });
+    }
+
+    /// A free slot. When there is none, the call that has been logging in for the longest time
+    /// makes room: it is the least likely to get on.
+    fn vacancy(&mut self, now: Instant) -> Option<(u16, u16)> {
+        if self.table.live() == self.table.capacity() {
+            let logins = self.table.iter().filter(|(_, call)| call.lease.is_none());
+            let (oldest, _) = logins.min_by_key(|(_, call)| call.since)?;
+            self.finish_call(oldest, Cause::NoSlot, now);
+        }
+        self.table.vacancy(&mut self.random)
+    }
+
+    /// Calls from one address that are not logged in.
+    fn logins_from(&self, remote: Ipv4Addr) -> usize {
+        let logins = self.table.iter().filter(|(_, call)| call.lease.is_none());
+        logins.filter(|(_, call)| call.path.remote == remote).count()
     }
 
     fn accept_call(

@@ -30,9 +30,12 @@ impl Server<'_> {
         packet.truncate(header.total_len);
         let slot = self.leases.find(header.destination).ok_or(Discard::TunDestination)?;
         let (local_ip, limit) = (self.config.local_ip, self.config.mtu);
+        if header.source == local_ip && icmp::is_redirect(packet.data(), &header) {
+            return Err(Discard::TunRedirect);
+        }
         let call = self.table.get_mut(slot).ok_or(Discard::TunDestination)?;
         if header.total_len > usize::from(call.mtu) {
-            if icmp::fragmentation_needed(packet, &header, local_ip, call.mtu) {
+            if icmp::fragmentation_needed(packet, &header, call.mtu) {
                 return Ok(Forward::Tun);
             }
             // Without the DF bit the caller gets it whole: by RFC 1661 section 6.1 every peer

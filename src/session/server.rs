@@ -11,7 +11,7 @@ use super::shutdown::Stopping;
 use super::storage::Storage;
 use super::table::{Call, Table};
 use crate::config::Config;
-use crate::limits::{EVENTS, FAILURES, SESSIONS};
+use crate::limits::{EVENTS, FAILURES, LOGINS, SESSIONS};
 use crate::proto::control::Control;
 use crate::proto::frames::Frames;
 use crate::random::Random;
@@ -52,7 +52,7 @@ impl<'a> Server<'a> {
     /// A server without calls. `storage` has the sizes of `Sizes::of(&config)`; `seed` is 32
     /// octets of the kernel's entropy.
     pub fn new(config: Config, storage: Storage<'a>, seed: [u8; 32]) -> Server<'a> {
-        let slots = storage.sessions.len().min(SESSIONS);
+        let slots = storage.sessions.len().min(SESSIONS + LOGINS);
         Server {
             table: Table::new(&mut storage.sessions[..slots]),
             leases: Leases::new(config.pool, storage.addresses),

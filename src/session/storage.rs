@@ -21,7 +21,7 @@ impl Sizes {
     /// What `config` needs.
     pub fn of(config: &Config) -> Sizes {
         Sizes {
-            sessions: usize::from(config.max_sessions),
+            sessions: usize::from(config.max_sessions) + limits::LOGINS,
             controls: usize::from(config.max_connections) + SPARE_CONTROLS,
             held: limits::HELD,
             frames: limits::FRAMES,

@@ -74,7 +74,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// No calls; `slots` is at most `limits::SESSIONS` long.
+    /// No calls; `slots` is at most `limits::SESSIONS` and `LOGINS` long.
     pub fn new(slots: &'a mut [Session]) -> Table<'a> {
         slots.fill_with(|| None);
         Table { slots, next: 0, live: 0 }
