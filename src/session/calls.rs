@@ -33,10 +33,14 @@ impl Call {
     /// When the server wants to look after the call.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
-        // Once queued it goes out with the next packets, and the timer has done its work.
-        let ack_at = self.tunnel.ack_at().filter(|_| !self.ack_queued);
-        let ack = deadline(ack_at, "acknowledgment");
-        earlier(link, earlier(ack, deadline(self.no_gre_at, "no GRE")))
+        earlier(link, earlier(self.ack_deadline(), deadline(self.no_gre_at, "no GRE")))
+    }
+
+    /// When an acknowledgment must go alone. Once queued it goes out with the next packets, and the
+    /// timer has done its work.
+    pub(super) fn ack_deadline(&self) -> Option<Deadline> {
+        let at = self.tunnel.ack_at().filter(|_| !self.ack_queued);
+        deadline(at, "acknowledgment")
     }
 
     /// What a person should read as the reason of an end for `cause`. A call that heard no GRE

@@ -92,12 +92,10 @@ impl Server<'_> {
     /// After a received packet: an acknowledgment goes alone at the end of the turn if many
     /// packets wait for one.
     pub(super) fn queue_ack_if_many(&mut self, slot: u16) {
-        let Some(call) = self.table.get(slot) else { return };
-        let at = call.tunnel.ack_at();
-        if call.tunnel.has_many_unacknowledged() {
+        if self.table.get(slot).is_some_and(|call| call.tunnel.has_many_unacknowledged()) {
             self.queue_ack(slot);
         }
-        self.watch(crate::time::deadline(at, "acknowledgment"));
+        self.watch(self.table.get(slot).and_then(Call::ack_deadline));
     }
 
     pub(super) fn queue_ack(&mut self, slot: u16) {

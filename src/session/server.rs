@@ -114,11 +114,12 @@ impl<'a> Server<'a> {
 
     fn call_timeout(&mut self, slot: u16, now: Instant) {
         for _ in 0..TIMER_STEPS {
-            let outcome = self.step(slot, now, |call, turn| call.link.handle_timeout(turn));
-            match outcome {
-                None | Some(Outcome::None) => break,
-                Some(outcome) => self.after(slot, outcome, now),
+            let link_at = self.table.get(slot).and_then(|call| call.link.poll_timeout());
+            if !due(link_at.map(|deadline| deadline.0), now) {
+                break;
             }
+            let outcome = self.step(slot, now, |call, turn| call.link.handle_timeout(turn));
+            self.after(slot, outcome.unwrap_or(Outcome::None), now);
         }
         self.call_deadlines(slot, now);
     }
