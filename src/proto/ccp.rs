@@ -71,9 +71,11 @@ impl Ccp {
 
 impl ControlProtocol for Ccp {
     const PROTOCOL: u16 = protocol::CCP;
-    /// A request that arrives again after the peer's CCP has opened makes pppd drop the call, so
-    /// this is the RFC's own slow timer.
+    /// The RFC's own slow timer, and patience: a request that arrives again after the peer's CCP has
+    /// opened makes pppd drop the call.
     const RESTART_MS: u64 = 3000;
+    const PATIENCE: u8 = 2;
+    const MAX_CONFIGURE: u8 = 15;
 
     /// Exactly one strength: Windows answers a choice of several with Naks in circles.
     fn request(&self, options: &mut Writer) {

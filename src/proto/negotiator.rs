@@ -4,17 +4,18 @@
 use super::automaton::{Actions, Event, State, transition};
 use super::frames::Outlet;
 use super::reply::{ANSWER, Reply, Verdict};
+use heapless::Vec;
+
 use crate::reason::Discard;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::ppp::{ConfigureOption, ControlPacket, Options, code};
 
-/// Configure-Requests without an answer before giving up (RFC 1661 section 4.6, Max-Configure).
-const MAX_CONFIGURE: u8 = 10;
 /// Terminate-Requests without an answer before giving up (Max-Terminate).
 const MAX_TERMINATE: u8 = 2;
-/// Naks sent before what is still wrong is rejected instead (Max-Failure).
-const MAX_FAILURE: u8 = 5;
+/// Naks sent before what is still wrong is rejected instead (Max-Failure). Twice what the RFC
+/// proposes, since on a bad line a request comes again when the Nak was lost.
+const MAX_FAILURE: u8 = 10;
 /// Naks and Rejects received before our request is taken for refused.
 const MAX_REFUSALS: u8 = 10;
 /// Configure-Requests in one go that are answered at once. A peer that never converges (some
@@ -29,6 +30,11 @@ pub trait ControlProtocol {
     const PROTOCOL: u16;
     /// Milliseconds between two of our requests (RFC 1661 section 4.6, Restart Timer).
     const RESTART_MS: u64 = 2000;
+    /// Requests without an answer before giving up (RFC 1661 section 4.6, Max-Configure).
+    const MAX_CONFIGURE: u8 = 10;
+    /// Restart intervals that are waited out, without asking again, once the peer's request was
+    /// acknowledged: it may be open already, with only its Ack lost.
+    const PATIENCE: u8 = 0;
 
     /// Writes the options of our Configure-Request.
     fn request(&self, options: &mut Writer);
@@ -58,6 +64,8 @@ pub struct Change {
     pub down: bool,
     /// The layer gave up or was terminated.
     pub finished: bool,
+    /// The layer is open, but the peer repeats its request: it was not open there until now.
+    pub late: bool,
 }
 
 /// One protocol's negotiation.
@@ -69,6 +77,10 @@ pub struct Negotiator<P> {
     restart_at: Option<Instant>,
     identifier: u8,
     awaits_answer: bool,
+    asked_at: Instant,
+    waited: u8,
+    /// The request of the peer that was acknowledged last: identifier and options.
+    acknowledged: Option<(u8, Vec<u8, OWN_OPTIONS>)>,
     naks_sent: u8,
     refusals: u8,
     answers: u8,
@@ -87,6 +99,9 @@ impl<P: ControlProtocol> Negotiator<P> {
             restart_at: None,
             identifier: 0,
             awaits_answer: false,
+            asked_at: Instant(0),
+            waited: 0,
+            acknowledged: None,
             naks_sent: 0,
             refusals: 0,
             answers: 0,
@@ -98,6 +113,11 @@ impl<P: ControlProtocol> Negotiator<P> {
     /// Whether the layer is open.
     pub fn is_open(&self) -> bool {
         self.state == State::Opened
+    }
+
+    /// Whether the peer may be open, with only its Ack lost: we wait for it to show what it has.
+    pub fn is_patient(&self) -> bool {
+        self.state == State::AckSent && self.waited > 0
     }
 
     /// The automaton's state.
@@ -131,12 +151,19 @@ impl<P: ControlProtocol> Negotiator<P> {
     /// by what it sends that it has gone on.
     pub fn presume_ack(&mut self, out: &mut Outlet, now: Instant) -> Change {
         self.awaits_answer = false;
+        // Should the peer repeat its request, it has not gone on.
+        self.acknowledged = None;
         self.event(Event::Ack, out, now)
     }
 
     /// The restart timer, when it is due.
     pub fn handle_timeout(&mut self, out: &mut Outlet, now: Instant) -> Change {
         if !crate::time::due(self.restart_at, now) {
+            return Change::default();
+        }
+        if self.state == State::AckSent && self.waited < P::PATIENCE {
+            self.waited += 1;
+            self.restart(now);
             return Change::default();
         }
         let event = if self.restart_count > 0 { Event::Timeout } else { Event::TimeoutLast };
@@ -174,11 +201,19 @@ impl<P: ControlProtocol> Negotiator<P> {
         if !self.may_answer(now) {
             return Err(Discard::PppIdentifier);
         }
+        if self.is_open() && self.is_repetition(packet) {
+            self.answer(code::CONFIGURE_ACK, packet, packet.data, out);
+            return Ok(Change { late: true, ..Change::default() });
+        }
         let mut options = [0; ANSWER];
         let mut reply = Reply::new(&mut options);
         self.review(packet, &mut reply);
         let (verdict, len) = (reply.verdict(), reply.len());
         let event = if verdict == Verdict::Ack { Event::GoodRequest } else { Event::BadRequest };
+        if verdict == Verdict::Ack {
+            self.ask_again_if_unheard(out, now);
+            self.acknowledged = copy(packet);
+        }
         let (actions, change) = self.step(event, out, now);
         match verdict {
             _ if !actions.has(Actions::SCA) && !actions.has(Actions::SCN) => {}
@@ -187,6 +222,25 @@ impl<P: ControlProtocol> Negotiator<P> {
             Verdict::Reject => self.answer(code::CONFIGURE_REJECT, packet, &options[..len], out),
         }
         Ok(change)
+    }
+
+    /// Whether the request that was acknowledged last comes again, identifier and all: its Ack was
+    /// lost, and the peer is not open. RFC 1661 would have an open layer negotiate anew, and pppd
+    /// hangs up when its CCP does so.
+    fn is_repetition(&self, packet: &ControlPacket) -> bool {
+        let is_same = |(identifier, options): &(u8, Vec<u8, OWN_OPTIONS>)| {
+            *identifier == packet.identifier && options == packet.data
+        };
+        self.acknowledged.as_ref().is_some_and(is_same)
+    }
+
+    /// A good request shows that the peer negotiates now, so it has not met our own request, or its
+    /// answer was lost. Ours goes before the Ack that may open the peer's layer.
+    fn ask_again_if_unheard(&mut self, out: &mut Outlet, now: Instant) {
+        let waits = matches!(self.state, State::ReqSent | State::AckSent) && self.awaits_answer;
+        if waits && now.since(self.asked_at) >= UNHEARD_MS {
+            self.send_request(out, now);
+        }
     }
 
     /// Reviews all options; after too many Naks the peer's own options are rejected instead.
@@ -339,6 +393,7 @@ impl<P: ControlProtocol> Negotiator<P> {
             up: actions.has(Actions::TLU),
             down: actions.has(Actions::TLD),
             finished: actions.has(Actions::TLF),
+            late: false,
         };
         (actions, change)
     }
@@ -346,7 +401,7 @@ impl<P: ControlProtocol> Negotiator<P> {
     fn count(&mut self, actions: Actions, now: Instant) {
         if actions.has(Actions::IRC) {
             let terminating = actions.has(Actions::STR);
-            self.restart_count = if terminating { MAX_TERMINATE } else { MAX_CONFIGURE };
+            self.restart_count = if terminating { MAX_TERMINATE } else { P::MAX_CONFIGURE };
         }
         if actions.has(Actions::ZRC) {
             // The peer said goodbye: one interval for it to repeat its request, then finished.
@@ -354,16 +409,21 @@ impl<P: ControlProtocol> Negotiator<P> {
             self.restart_at = Some(now + P::RESTART_MS);
         }
         if actions.has(Actions::TLD) && !actions.has(Actions::STR) && !actions.has(Actions::ZRC) {
-            (self.restart_count, self.refusals) = (MAX_CONFIGURE, 0);
+            (self.restart_count, self.refusals) = (P::MAX_CONFIGURE, 0);
         }
         if actions.has(Actions::TLU) {
             (self.naks_sent, self.answers) = (0, 0);
         }
     }
 
+    /// A repeated request keeps its identifier, so that an answer to the first one counts however
+    /// long it takes (RFC 1661 section 5.1).
     fn send_request(&mut self, out: &mut Outlet, now: Instant) {
-        self.identifier = self.identifier.wrapping_add(1);
+        if !self.awaits_answer {
+            self.identifier = self.identifier.wrapping_add(1);
+        }
         self.awaits_answer = true;
+        (self.asked_at, self.waited) = (now, 0);
         self.restart(now);
         let protocol = &self.protocol;
         out.control(P::PROTOCOL, code::CONFIGURE_REQUEST, self.identifier, |writer| {
@@ -398,3 +458,10 @@ impl<P: ControlProtocol> Negotiator<P> {
 
 /// Milliseconds between two Terminate-Requests: two of them fit into the 2 s of a goodbye.
 const TERMINATE_MS: u64 = 700;
+
+/// Milliseconds without an answer after which a request was lost, or came too early for the peer.
+const UNHEARD_MS: u64 = 500;
+
+fn copy(packet: &ControlPacket) -> Option<(u8, Vec<u8, OWN_OPTIONS>)> {
+    Some((packet.identifier, Vec::from_slice(packet.data).ok()?))
+}

@@ -99,7 +99,7 @@ impl Link {
         if !self.is_encrypted_enough() {
             self.held_ipcp.clear();
             let _too_long_to_keep = self.held_ipcp.extend_from_slice(information);
-            return Ok(Outcome::None);
+            return Ok(self.presume_ccp_if_patient(turn));
         }
         let was_open = self.is_open();
         let ipcp = self.ipcp.as_mut().ok_or(Discard::PppPhase)?;
@@ -115,6 +115,16 @@ impl Link {
             (true, false) => Outcome::Closed,
             _ => Outcome::None,
         })
+    }
+
+    /// IPCP of a peer whose Configure-Ack for CCP has been missing for long: it is most likely open
+    /// and only its Ack was lost. Should that be wrong, its CCP request comes again.
+    fn presume_ccp_if_patient<'p>(&mut self, turn: &mut Turn) -> Outcome<'p> {
+        if !self.ccp.is_patient() {
+            return Outcome::None;
+        }
+        let change = self.ccp.presume_ack(&mut turn.out, turn.now);
+        self.after_ccp(change, false, turn)
     }
 
     /// Handles the IPCP packet that waited for encryption, and says whether the link is open now:
