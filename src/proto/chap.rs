@@ -10,10 +10,10 @@ use crate::wire::chap::{self, Response, code, put_challenge, put_failure, put_su
 use crate::wire::ppp::{ControlPacket, protocol};
 use heapless::String;
 
-/// Milliseconds between two Challenges.
+/// Milliseconds between two Challenges, or two Successes.
 const RESTART_MS: u64 = 3000;
-/// Challenges without an answer before giving up.
-const MAX_CHALLENGES: u8 = 5;
+/// Challenges without an answer before giving up, and Successes without an effect.
+const MAX_SENT: u8 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -35,7 +35,8 @@ pub struct Chap {
     name: String<HOST_NAME>,
     challenge: [u8; 16],
     identifier: u8,
-    challenges: u8,
+    /// Challenges or Successes sent.
+    sent: u8,
     restart_at: Option<Instant>,
 }
 
@@ -57,7 +58,7 @@ impl Chap {
             name,
             challenge: [0; 16],
             identifier: 0,
-            challenges: 0,
+            sent: 0,
             restart_at: None,
         }
     }
@@ -82,22 +83,40 @@ impl Chap {
         self.state = State::Asked;
         self.challenge = challenge;
         self.identifier = self.identifier.wrapping_add(1);
-        self.challenges = 0;
+        self.sent = 0;
         self.ask(out, now);
     }
 
-    /// The restart timer, when it is due: asks again; false when it was asked often enough.
+    /// The restart timer, when it is due: asks again; false when it was asked often enough. A
+    /// Success is repeated, too: pppd sends its Response once and waits for ever if that was lost.
     pub fn handle_timeout(&mut self, out: &mut Outlet, now: Instant) -> bool {
         if !crate::time::due(self.restart_at, now) {
             return true;
         }
-        let goes_on = self.challenges < MAX_CHALLENGES;
-        if goes_on {
+        self.restart_at = None;
+        let goes_on = self.sent < MAX_SENT;
+        match self.state {
+            State::Asked if goes_on => self.ask(out, now),
+            State::Asked => return false,
+            State::Succeeded { .. } if goes_on => self.send_success(out, now),
+            _ => {}
+        }
+        true
+    }
+
+    /// The peer could not hear the Challenges so far.
+    pub fn start_over(&mut self, out: &mut Outlet, now: Instant) {
+        if matches!(self.state, State::Asked) {
+            self.sent = 0;
             self.ask(out, now);
-        } else {
+        }
+    }
+
+    /// The peer has gone on: it knows of its success.
+    pub fn settle(&mut self) {
+        if self.has_succeeded() {
             self.restart_at = None;
         }
-        goes_on
     }
 
     /// A CHAP packet. A Response that comes again since our Success was lost gets it again.
@@ -105,6 +124,7 @@ impl Chap {
         &mut self,
         packet: &ControlPacket<'p>,
         out: &mut Outlet,
+        now: Instant,
     ) -> Result<Answer<'p>, Discard> {
         if packet.code != code::RESPONSE {
             return Err(Discard::PppCode);
@@ -119,8 +139,8 @@ impl Chap {
                 self.restart_at = None;
                 Ok(Answer::Response(response))
             }
-            State::Succeeded { authenticator, with_text } => {
-                self.send_success(&authenticator, with_text, out);
+            State::Succeeded { .. } => {
+                self.send_success(out, now);
                 Ok(Answer::None)
             }
             State::Idle | State::Answered | State::Failed => Err(Discard::PppIdentifier),
@@ -129,10 +149,10 @@ impl Chap {
 
     /// The answer was right. `flags` are those of the Response: Windows 9x sends 4 and does not
     /// understand a text behind the authenticator response.
-    pub fn succeed(&mut self, authenticator: [u8; 20], flags: u8, out: &mut Outlet) {
-        let with_text = flags == 0;
-        self.state = State::Succeeded { authenticator, with_text };
-        self.send_success(&authenticator, with_text, out);
+    pub fn succeed(&mut self, authenticator: [u8; 20], flags: u8, out: &mut Outlet, now: Instant) {
+        self.state = State::Succeeded { authenticator, with_text: flags == 0 };
+        self.sent = 0;
+        self.send_success(out, now);
     }
 
     /// The answer was wrong, whatever it was: there is no second try (R=0).
@@ -145,7 +165,7 @@ impl Chap {
     }
 
     fn ask(&mut self, out: &mut Outlet, now: Instant) {
-        self.challenges += 1;
+        self.sent += 1;
         self.restart_at = Some(now + RESTART_MS);
         let (challenge, name) = (&self.challenge, self.name.as_bytes());
         out.control(protocol::CHAP, code::CHALLENGE, self.identifier, |writer| {
@@ -153,7 +173,10 @@ impl Chap {
         });
     }
 
-    fn send_success(&self, authenticator: &[u8; 20], with_text: bool, out: &mut Outlet) {
+    fn send_success(&mut self, out: &mut Outlet, now: Instant) {
+        let State::Succeeded { authenticator, with_text } = &self.state else { return };
+        self.sent = self.sent.saturating_add(1);
+        self.restart_at = Some(now + RESTART_MS);
         let text = with_text.then_some("Welcome");
         out.control(protocol::CHAP, code::SUCCESS, self.identifier, |writer| {
             put_success(writer, authenticator, text);

@@ -43,6 +43,7 @@ impl Link {
         if due(self.echo_at(), turn.now) {
             return self.ask_for_echo(turn);
         }
+        self.chap.handle_timeout(&mut turn.out, turn.now);
         if due(self.reset_at, turn.now) {
             self.ask_for_reset(turn);
         }
@@ -93,9 +94,10 @@ impl Link {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let lcp = deadline(self.lcp.restart_at(), "LCP restart");
         let link = earlier(lcp, deadline(self.terminate_at, "LCP terminate"));
+        let login = earlier(link, deadline(self.chap.restart_at(), "CHAP restart"));
         match self.phase {
-            Phase::Authenticate => earlier(link, deadline(self.chap.restart_at(), "CHAP restart")),
-            Phase::Network => earlier(link, self.network_deadline()),
+            Phase::Authenticate => login,
+            Phase::Network => earlier(login, self.network_deadline()),
             Phase::Establish | Phase::Terminate => link,
         }
     }

@@ -183,6 +183,9 @@ impl Link {
         information: &'p [u8],
         turn: &mut Turn,
     ) -> Result<Outcome<'p>, Discard> {
+        if !matches!(number, protocol::LCP | protocol::CHAP) {
+            self.chap.settle();
+        }
         if !matches!(number, protocol::LCP | protocol::CHAP | protocol::CCP | protocol::IPCP) {
             return self.reject_protocol(number, information, turn);
         }
@@ -292,6 +295,9 @@ impl Link {
         if change.up {
             return self.established(turn);
         }
+        if change.late && self.phase == Phase::Authenticate {
+            self.chap.start_over(&mut turn.out, turn.now);
+        }
         if change.finished {
             return Outcome::Ended(self.lcp_cause(by_timer));
         }
@@ -338,7 +344,7 @@ impl Link {
         packet: &ControlPacket<'p>,
         turn: &mut Turn,
     ) -> Result<Outcome<'p>, Discard> {
-        match self.chap.handle(packet, &mut turn.out)? {
+        match self.chap.handle(packet, &mut turn.out, turn.now)? {
             Answer::Response(response) => Ok(Outcome::Login(response)),
             Answer::None => Ok(Outcome::None),
         }
@@ -346,7 +352,7 @@ impl Link {
 
     /// The answer was right: tells the peer and opens the network phase.
     pub fn login(&mut self, proof: Proof, flags: u8, addresses: Addresses, turn: &mut Turn) {
-        self.chap.succeed(proof.authenticator, flags, &mut turn.out);
+        self.chap.succeed(proof.authenticator, flags, &mut turn.out, turn.now);
         self.phase = Phase::Network;
         self.proof = Some(proof);
         self.ipcp = Some(Negotiator::new(Ipcp::new(addresses)));
@@ -360,7 +366,7 @@ impl Link {
 
     /// The answer was right, but there is no place: tells the peer, and terminates.
     pub fn login_without_place(&mut self, proof: &Proof, flags: u8, cause: Cause, turn: &mut Turn) {
-        self.chap.succeed(proof.authenticator, flags, &mut turn.out);
+        self.chap.succeed(proof.authenticator, flags, &mut turn.out, turn.now);
         self.end_after_grace(cause, turn.now);
     }
 
