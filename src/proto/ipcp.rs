@@ -22,22 +22,32 @@ pub struct Addresses {
     pub nbns: [Option<Ipv4Addr>; 2],
 }
 
+/// Requests for an address of its own that a peer may send before it is told the leased one.
+const OTHER_ADDRESSES: u8 = 3;
+
 /// Our wishes and the peer's.
 pub struct Ipcp {
     addresses: Addresses,
     tell_local: bool,
     peer_named_address: bool,
+    /// Requests that named another address than the leased one.
+    other_addresses: u8,
 }
 
 impl Ipcp {
     /// `addresses` are the only ones that will be agreed on.
     pub fn new(addresses: Addresses) -> Ipcp {
-        Ipcp { addresses, tell_local: true, peer_named_address: false }
+        Ipcp { addresses, tell_local: true, peer_named_address: false, other_addresses: 0 }
     }
 
     /// The addresses.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Whether the peer insists on an address of its own.
+    pub fn is_refused(&self) -> bool {
+        self.other_addresses > OTHER_ADDRESSES
     }
 
     /// The only value that is accepted for an option, if the option is known and has one.
@@ -56,6 +66,8 @@ impl Ipcp {
 
 impl ControlProtocol for Ipcp {
     const PROTOCOL: u16 = protocol::IPCP;
+    /// The peer may still be busy with the protocols before this one.
+    const MAX_CONFIGURE: u8 = 15;
 
     fn request(&self, options: &mut Writer) {
         if self.tell_local {
@@ -71,7 +83,11 @@ impl ControlProtocol for Ipcp {
         let (Some(value), Some(wish)) = (self.value(option.kind), option.u32()) else {
             return reply.reject(option);
         };
-        self.peer_named_address |= option.kind == option::ADDRESS;
+        if option.kind == option::ADDRESS {
+            self.peer_named_address = true;
+            let is_other = wish != value.to_bits() && wish != 0;
+            self.other_addresses = self.other_addresses.saturating_add(u8::from(is_other));
+        }
         if wish != value.to_bits() {
             reply.nak(option.kind, &value.octets());
         }

@@ -293,8 +293,15 @@ impl Server<'_> {
             self.tell(slot, Step::NoGre);
         }
         if late {
-            self.finish_call(slot, Cause::LoginTimeout, now);
+            self.end_late_call(slot, now);
         }
+    }
+
+    fn end_late_call(&mut self, slot: u16, now: Instant) {
+        let Some(call) = self.table.get_mut(slot) else { return };
+        call.open_by = None;
+        let cause = call.link.unfinished();
+        self.end_call(slot, cause, now);
     }
 
     /// Ends the calls that `wanted` names, as the administrator's wish. Returns how many.

@@ -57,7 +57,19 @@ impl Link {
         let is_closing = ipcp.state() == State::Stopping;
         let change = ipcp.handle_timeout(&mut turn.out, turn.now);
         let gave_up = change.finished && !is_closing;
-        if gave_up { self.end(Cause::NetworkTimeout, turn) } else { Outcome::None }
+        if gave_up { self.end(self.unfinished(), turn) } else { Outcome::None }
+    }
+
+    /// Why the link is not open, should it take too long.
+    pub fn unfinished(&self) -> Cause {
+        let insists = self.ipcp.as_ref().is_some_and(|ipcp| ipcp.protocol.is_refused());
+        match self.phase {
+            Phase::Authenticate => Cause::AuthTimeout,
+            Phase::Network if !self.is_encrypted_enough() => Cause::EncryptionTimeout,
+            Phase::Network if insists => Cause::AddressRefused,
+            Phase::Network => Cause::NetworkTimeout,
+            Phase::Establish | Phase::Terminate => Cause::LoginTimeout,
+        }
     }
 
     /// The peer's Configure-Ack is missing. If its IPCP has begun since we acknowledged its own
