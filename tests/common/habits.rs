@@ -44,6 +44,8 @@ pub struct Habits {
     /// Acknowledgments go alone when there is no data.
     pub bare_acks: bool,
     pub restart_ms: u64,
+    /// A repeated Configure-Request keeps its identifier (RFC 1661 section 5.1 lets it).
+    pub keeps_identifier: bool,
     pub flags: u8,
 }
 
@@ -70,6 +72,7 @@ pub const PPPD: Habits = Habits {
     asks_ipv6cp: false,
     bare_acks: true,
     restart_ms: 3000,
+    keeps_identifier: true,
     flags: 0,
 };
 
@@ -87,7 +90,8 @@ pub const WINDOWS: Habits = Habits {
     repeats_response: true,
     asks_ipv6cp: true,
     bare_acks: true,
-    restart_ms: 2000,
+    restart_ms: 3000,
+    keeps_identifier: false,
     flags: 0,
 };
 
@@ -106,6 +110,7 @@ pub const MIKROTIK: Habits = Habits {
     asks_ipv6cp: false,
     bare_acks: false,
     restart_ms: 3000,
+    keeps_identifier: false,
     flags: 0,
 };
 

@@ -3,6 +3,8 @@
 
 use pptp::time::Instant;
 
+use super::habits::Habits;
+
 /// A configuration option: type and data.
 pub type Choice = (u8, Vec<u8>);
 
@@ -15,6 +17,8 @@ pub const TERMINATE_ACK: u8 = 6;
 
 /// Requests without an answer before a caller gives up.
 const TRIES: u8 = 10;
+/// Naks and Rejects in a row before a caller gives up.
+const REFUSALS: u8 = 10;
 
 /// What a caller says to a Configure-Request.
 pub enum Judgement {
@@ -66,6 +70,8 @@ pub struct Layer {
     protocol: u16,
     pub wishes: Vec<Choice>,
     restart_ms: u64,
+    /// A repeated request has the same identifier.
+    keeps_identifier: bool,
     pub started: bool,
     identifier: u8,
     waits: bool,
@@ -74,21 +80,24 @@ pub struct Layer {
     /// We acknowledged the server's.
     consented: bool,
     tries: u8,
+    refusals: u8,
     pub restart_at: Option<Instant>,
 }
 
 impl Layer {
-    pub fn new(protocol: u16, wishes: Vec<Choice>, restart_ms: u64) -> Layer {
+    pub fn new(protocol: u16, wishes: Vec<Choice>, habits: &Habits) -> Layer {
         Layer {
             protocol,
             wishes,
-            restart_ms,
+            restart_ms: habits.restart_ms,
+            keeps_identifier: habits.keeps_identifier,
             started: false,
             identifier: 0,
             waits: false,
             agreed: false,
             consented: false,
             tries: 0,
+            refusals: 0,
             restart_at: None,
         }
     }
@@ -108,8 +117,13 @@ impl Layer {
     }
 
     fn request(&mut self, identifiers: &mut u8, now: Instant, out: &mut Vec<Vec<u8>>) {
-        (self.identifier, self.waits) = (*identifiers, true);
+        self.identifier = *identifiers;
         *identifiers = identifiers.wrapping_add(1);
+        self.request_again(now, out);
+    }
+
+    fn request_again(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        self.waits = true;
         self.tries += 1;
         self.restart_at = Some(now + self.restart_ms);
         out.push(frame(self.protocol, REQUEST, self.identifier, &encoded(&self.wishes)));
@@ -130,7 +144,10 @@ impl Layer {
             return Saw::GaveUp;
         }
         self.agreed = false;
-        self.request(identifiers, now, out);
+        match self.keeps_identifier {
+            true => self.request_again(now, out),
+            false => self.request(identifiers, now, out),
+        }
         Saw::Nothing
     }
 
@@ -169,17 +186,18 @@ impl Layer {
     /// The request was acknowledged, and rightly so.
     pub fn acknowledged(&mut self, data: &[u8]) -> Saw {
         assert_eq!(data, encoded(&self.wishes), "Ack of something else");
-        (self.agreed, self.tries) = (true, 0);
+        (self.agreed, self.tries, self.refusals) = (true, 0, 0);
         self.up()
     }
 
     /// The request was refused; the wishes are other ones now.
     pub fn refused(&mut self, identifiers: &mut u8, now: Instant, out: &mut Vec<Vec<u8>>) -> Saw {
-        if self.tries >= TRIES {
+        self.refusals += 1;
+        if self.refusals > REFUSALS {
             self.stop();
             return Saw::GaveUp;
         }
-        self.agreed = false;
+        (self.agreed, self.tries) = (false, 0);
         self.request(identifiers, now, out);
         Saw::Nothing
     }

@@ -72,9 +72,9 @@ impl Ppp {
         let compression = (2, vec![0, 0x2d, 0x0f, 1]);
         let compression = habits.asks_for_compression.then_some(compression);
         Ppp {
-            lcp: Layer::new(LCP, lcp.collect(), habits.restart_ms),
-            ccp: Layer::new(CCP, vec![(MPPE, bits.to_be_bytes().to_vec())], habits.restart_ms),
-            ipcp: Layer::new(IPCP, addresses.chain(compression).collect(), habits.restart_ms),
+            lcp: Layer::new(LCP, lcp.collect(), &habits),
+            ccp: Layer::new(CCP, vec![(MPPE, bits.to_be_bytes().to_vec())], &habits),
+            ipcp: Layer::new(IPCP, addresses.chain(compression).collect(), &habits),
             habits,
             user: user.to_string(),
             password: password.to_string(),
