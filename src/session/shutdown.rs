@@ -35,6 +35,7 @@ impl Server<'_> {
             let id = ControlId(index as u16);
             if self.control(id).calls == 0 {
                 self.control_mut(id).stop(now);
+                self.watch(self.control_deadline(id));
             }
         }
         self.watch(self.stopping_deadline());
