@@ -305,7 +305,7 @@ impl<'a> World<'a> {
     fn control(&mut self, at: usize, octets: &[u8]) {
         let Some(id) = self.callers[at].id else { return };
         if octets.is_empty() {
-            self.callers[at].id = None;
+            (self.callers[at].id, self.callers[at].is_closed) = (None, true);
             self.server.handle_close(id, self.now);
         } else {
             let (first, second) = octets.split_at(self.dice.below(octets.len() as u64) as usize);
