@@ -148,6 +148,9 @@ class Link:
     def above_lcp_is_void(self):
         self.authenticated, self.tx, self.rx, self.challenge = False, None, None, None
         lcp = self.lcp
+        for old in (self.ccp, self.ipcp, self.ipv6cp):
+            old.closed = True
+            old.disarm()
         self.build()
         self.lcp, self.handlers[ppp.LCP] = lcp, lcp
 
