@@ -14,23 +14,18 @@ const BLOCK: usize = 16;
 /// The table and its two indices.
 #[derive(Clone)]
 pub struct Arc4 {
-    table: Table,
+    table: [u8; 256],
     i: u8,
     j: u8,
 }
-
-/// On its own boundary, so that an octet can be added to its address by an `or`.
-#[derive(Clone)]
-#[repr(align(256))]
-struct Table([u8; 256]);
 
 impl Arc4 {
     /// A table initialised with a key of 1 to 256 octets.
     pub fn new(key: &[u8]) -> Arc4 {
         let mut table = IDENTITY;
         match key.try_into() {
-            Ok(key) => schedule(&mut table.0, key),
-            Err(_other_length) => schedule_any(&mut table.0, key),
+            Ok(key) => schedule(&mut table, key),
+            Err(_other_length) => schedule_any(&mut table, key),
         }
         Arc4 { table, i: 0, j: 0 }
     }
@@ -51,12 +46,12 @@ impl Arc4 {
     /// Forgets the table. Not done by itself: the tables of single packets lie on the stack, where
     /// the next packet's overwrites them, and wiping costs as much as encrypting 60 octets.
     pub fn wipe(&mut self) {
-        self.table.0.zeroize();
+        self.table.zeroize();
         self.j.zeroize();
     }
 
     fn apply_octets(&mut self, data: &mut [u8]) {
-        let table = &mut self.table.0;
+        let table = &mut self.table;
         for octet in data {
             self.i = self.i.wrapping_add(1);
             let x = table[usize::from(self.i)];
@@ -71,7 +66,7 @@ impl Arc4 {
     /// Sixteen steps from a counter whose low four bits are zero.
     #[inline(always)]
     fn apply_block(&mut self, data: &mut [u8; BLOCK]) {
-        let table = &mut self.table.0;
+        let table = &mut self.table;
         let base = self.i & !(BLOCK as u8 - 1);
         let mut j = self.j;
         // The place of the last key octet, which is looked up one step late.
@@ -124,14 +119,14 @@ fn schedule_any(table: &mut [u8; 256], key: &[u8]) {
     }
 }
 
-const IDENTITY: Table = {
+const IDENTITY: [u8; 256] = {
     let mut table = [0; 256];
     let mut i = 0;
     while i < 256 {
         table[i] = i as u8;
         i += 1;
     }
-    Table(table)
+    table
 };
 
 #[cfg(test)]
