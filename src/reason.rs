@@ -100,6 +100,17 @@ reasons! {
     }
 }
 
+impl Cause {
+    /// Whether the caller was refused for who it says it is.
+    pub fn is_failed_login(self) -> bool {
+        use Cause::*;
+        matches!(
+            self,
+            WrongPassword | UnknownUser | UserDisabled | TooManyFailures | AlreadyConnected
+        )
+    }
+}
+
 /// One counter for each member of [`Discard`].
 #[derive(Debug, Clone)]
 pub struct Discards([u32; Discard::ALL.len()]);

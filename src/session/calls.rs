@@ -258,7 +258,8 @@ impl Server<'_> {
     }
 
     fn disconnect_notify(&mut self, call: &Call, cause: Cause, now: Instant) {
-        let stops = self.stopping.is_some();
+        // After a failed login there is nothing to wait for but the next guess.
+        let stops = self.stopping.is_some() || call.why(cause).is_failed_login();
         let control = self.control_mut(call.control);
         control.calls -= 1;
         control.open_calls -= u16::from(call.opened_at.is_some());

@@ -14,6 +14,9 @@ use crate::wire::pptp::Header;
 /// sends it with the first packet.
 const START_MS: u64 = 10_000;
 
+/// Milliseconds that a new connection is left alone while others make room.
+const NEW_MS: u64 = 1000;
+
 impl Server<'_> {
     /// A TCP connection was made to our address `local` from `remote`. The error says why it must
     /// be closed at once.
@@ -23,7 +26,7 @@ impl Server<'_> {
         remote: Ipv4Addr,
         now: Instant,
     ) -> Result<ControlId, Discard> {
-        let admitted = self.admit(remote);
+        let admitted = self.admit(remote, now);
         let (step, result) = match admitted {
             Ok(id) => {
                 let echo_interval = u64::from(self.config.echo_interval) * 1000;
@@ -42,7 +45,7 @@ impl Server<'_> {
 
     /// Finds a place for a connection. When there are too many, the one that has waited longest
     /// without saying anything sensible makes room: a crowd of idle sockets keeps nobody out.
-    fn admit(&mut self, remote: Ipv4Addr) -> Result<ControlId, Discard> {
+    fn admit(&mut self, remote: Ipv4Addr, now: Instant) -> Result<ControlId, Discard> {
         if self.stopping.is_some() {
             return Err(Discard::ControlLimit);
         }
@@ -53,25 +56,27 @@ impl Server<'_> {
         }
         let connected = self.ids().filter(|&id| !self.control(id).is_done()).count();
         if connected >= usize::from(self.config.max_connections) {
-            let idle = self.idlest().ok_or(Discard::ControlLimit)?;
+            let idle = self.idlest(now).ok_or(Discard::ControlLimit)?;
             self.push_event(Event {
                 remote: self.control(idle).remote,
                 call_id: None,
                 step: Step::Refused(Discard::ControlLimit),
             });
-            self.control_mut(idle).abandon();
+            self.abandon(idle, Cause::NoSlot, now);
         }
         let free = self.controls.iter().position(Control::is_free);
         free.map(|index| ControlId(index as u16)).ok_or(Discard::ControlLimit)
     }
 
-    /// The connection to give up first: one that has not even started, else one without a call.
-    fn idlest(&self) -> Option<ControlId> {
-        let without_call =
-            self.ids().filter(|&id| !self.control(id).is_done() && !self.has_call(id));
-        without_call.min_by_key(|&id| {
+    /// The connection to give up first. Those of callers stay, and whoever has just come gets a
+    /// moment; then it is those that say nothing, those without a call, and those that have been
+    /// logging in for the longest time.
+    fn idlest(&self, now: Instant) -> Option<ControlId> {
+        let waiting = self.ids().filter(|&id| self.is_waiting(id));
+        waiting.min_by_key(|&id| {
             let control = self.control(id);
-            (control.state() != State::Idle, control.idle_since)
+            let is_new = now.since(control.idle_since) < NEW_MS;
+            (is_new, control.calls > 0, control.state() != State::Idle, control.idle_since)
         })
     }
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::limits;
 
 /// Control connections that are being closed to make room for new ones.
-const SPARE_CONTROLS: usize = 8;
+const SPARE_CONTROLS: usize = 16;
 
 /// How many elements of each kind a configuration needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
