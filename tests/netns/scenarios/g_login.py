@@ -123,8 +123,8 @@ def dictionary(bed, check):
 def guess(bed, source):
     """Begins a call with a wrong password; whether the server took the call."""
     caller = bed.caller("crowd", "bob", password="guess", source=source, tun=False)
-    caller.connect()
     try:
+        caller.connect()
         caller.place()
     except AssertionError:
         return False
