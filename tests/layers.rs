@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers from low to high; those in one row do not matter to each other. A layer may use
 /// itself and what stands above it here.
 const LAYERS: &[&[&str]] = &[
-    &["limits", "time", "packet", "random", "reason"],
+    &["cipher", "limits", "time", "packet", "random", "reason"],
     &["wire"],
     &["proto"],
     &["config"],

@@ -4,8 +4,8 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroize;
 
 use super::Strength;
-use super::arc4::Arc4;
 use super::stream::Stream;
+use cipher::Arc4;
 
 /// The session key of one direction, with the start key that each change needs.
 #[derive(Clone)]

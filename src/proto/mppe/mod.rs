@@ -8,7 +8,6 @@
 //! sense, and what is not believed changes nothing: no spoofed, late or damaged packet moves the
 //! keys, and each one costs a bounded number of key changes.
 
-mod arc4;
 mod decrypt;
 mod encrypt;
 mod keys;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::arc4::Arc4;
+use cipher::Arc4;
 
 /// Octets of a packet that can be looked at: protocol field and the longest IPv4 header.
 pub const HEAD: usize = 64;

@@ -1,0 +1,9 @@
+//! Where most of the time goes that a packet costs. A package of its own, since Cargo knows
+//! optimisation levels by package only: this one is compiled for speed, all else for size.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod arc4;
+
+pub use arc4::Arc4;
