@@ -181,7 +181,9 @@ impl Caller {
 
     /// Closes the TCP connection.
     pub fn hang_up(&mut self, now: Instant) {
-        self.tcp_up.send(Vec::new(), now, &mut self.dice);
+        if self.breathes() {
+            self.tcp_up.send(Vec::new(), now, &mut self.dice);
+        }
     }
 
     /// Asks for a call; `mind` gets it once the server has accepted.

@@ -6,3 +6,4 @@ mod common;
 mod goodbye;
 mod open;
 mod renegotiation;
+mod silence;
