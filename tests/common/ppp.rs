@@ -56,7 +56,13 @@ pub struct Ppp {
     pub out: Vec<Vec<u8>>,
     /// Protocols that the server rejected.
     pub rejected: Vec<u16>,
+    /// Takes control packets of the server before the model sees them.
+    pub twist: Option<Twist>,
 }
+
+/// Protocol, code, identifier and data of a control packet; the frames to be sent in place of what
+/// the model would do.
+pub type Twist = Box<dyn FnMut(u16, u8, u8, &[u8]) -> Option<Vec<Vec<u8>>>>;
 
 impl Ppp {
     pub fn new(habits: Habits, user: &str, password: &str, mut dice: Dice) -> Ppp {
@@ -94,6 +100,7 @@ impl Ppp {
             received: Vec::new(),
             out: Vec::new(),
             rejected: Vec::new(),
+            twist: None,
         }
     }
 
@@ -154,6 +161,10 @@ impl Ppp {
         let len = usize::from(u16::from_be_bytes([information[2], information[3]]));
         assert_eq!(len, information.len(), "the server's lengths are exact");
         let (code, identifier, data) = (information[0], information[1], &information[4..]);
+        let twist = self.twist.as_mut();
+        if let Some(frames) = twist.and_then(|twist| twist(protocol, code, identifier, data)) {
+            return self.out.extend(frames);
+        }
         match (protocol, self.phase) {
             (_, Phase::Over(_)) => {}
             (LCP, _) => self.handle_lcp(code, identifier, data, now),

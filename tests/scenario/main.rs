@@ -7,3 +7,4 @@ mod goodbye;
 mod open;
 mod renegotiation;
 mod silence;
+mod stubborn;
