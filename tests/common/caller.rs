@@ -236,7 +236,8 @@ impl Caller {
             }
             Message::OutgoingCallReply(reply) if reply.result == 1 => {
                 let mut calls = self.calls.iter_mut();
-                let call = calls.find(|call| call.own_id == reply.peer_call_id).unwrap();
+                let wanted = |call: &&mut CallEnd| call.own_id == reply.peer_call_id;
+                let Some(call) = calls.find(wanted) else { return };
                 call.server_id = reply.call_id;
                 if let Mind::Model(ppp) = &mut call.mind {
                     ppp.start(now);
@@ -244,8 +245,8 @@ impl Caller {
                 self.send_frames(now);
             }
             Message::CallDisconnectNotify(notify) => {
-                let call = self.calls.iter_mut().find(|call| call.server_id == notify.call_id);
-                call.unwrap().disconnected = Some(notify.result);
+                let gone = self.calls.iter_mut().filter(|call| call.server_id == notify.call_id);
+                gone.for_each(|call| call.disconnected = Some(notify.result));
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod chaos;
 mod goodbye;
 mod open;
 mod renegotiation;
