@@ -41,8 +41,8 @@ impl<'a> Reorder<'a> {
         self.count == 0
     }
 
-    /// Keeps a copy of the PPP frame in `packet`. Refused when it is kept already, when the call
-    /// or all calls have too many, or when it is too long.
+    /// Keeps a copy of the PPP frame in `packet`. Refused when it is kept already, when it is too
+    /// long, or (`HeldFull`) when the call or all calls have too many.
     pub fn hold(
         &mut self,
         owner: u16,
@@ -50,6 +50,9 @@ impl<'a> Reorder<'a> {
         packet: &Packet,
         now: Instant,
     ) -> Result<(), Discard> {
+        if packet.len() > LONGEST {
+            return Err(Discard::PppFrame);
+        }
         let mut own = self.places.iter().filter(|place| place.owner == Some(owner));
         if own.any(|place| place.sequence == sequence) {
             return Err(Discard::GreDuplicate);
