@@ -32,6 +32,9 @@ impl Frame {
     }
 }
 
+/// Owner of a frame that is not to be sent any more; no slot has this number.
+const NOBODY: u16 = u16::MAX;
+
 /// A ring of frames, first in first out.
 pub struct Frames<'a> {
     slots: &'a mut [Frame],
@@ -54,10 +57,24 @@ impl<'a> Frames<'a> {
 
     /// Takes the oldest frame out.
     pub fn pop(&mut self) -> Option<&Frame> {
-        self.count = self.count.checked_sub(1)?;
-        let at = self.first;
-        self.first = (at + 1) % self.slots.len();
-        Some(&self.slots[at])
+        loop {
+            self.count = self.count.checked_sub(1)?;
+            let at = self.first;
+            self.first = (at + 1) % self.slots.len();
+            if self.slots[at].owner != NOBODY {
+                return Some(&self.slots[at]);
+            }
+        }
+    }
+
+    /// Throws away what `owner` has in the ring.
+    pub fn forget(&mut self, owner: u16) {
+        for index in 0..self.count {
+            let at = (self.first + index) % self.slots.len();
+            if self.slots[at].owner == owner {
+                self.slots[at].owner = NOBODY;
+            }
+        }
     }
 
     /// Frames lost since the last call.

@@ -243,6 +243,7 @@ impl Server<'_> {
     pub(super) fn finish_call(&mut self, slot: u16, cause: Cause, now: Instant) {
         self.release_lease(slot);
         self.reorder.forget(slot);
+        self.frames.forget(slot);
         let Some(call) = self.table.remove(slot) else { return };
         self.disconnect_notify(&call, cause, now);
         let (cause, name) = (call.why(cause), call.name.clone());

@@ -62,7 +62,6 @@ impl Server<'_> {
             if !packet.set(frame.octets()) || !packet.prepend(&ADDRESS_CONTROL) {
                 continue;
             }
-            // The call may be over since.
             if let Some(call) = self.table.get_mut(slot) {
                 call.prepend_gre(packet);
                 return Some(call.path);
