@@ -317,11 +317,16 @@ impl<'a> World<'a> {
 
     /// A GRE packet from anywhere.
     pub fn gre(&mut self, from: Ipv4Addr, octets: &[u8]) {
+        self.take_gre(from, octets);
+        self.flush();
+    }
+
+    /// The same within a turn: what the server has to say waits for the end of it.
+    pub fn take_gre(&mut self, from: Ipv4Addr, octets: &[u8]) {
         self.packet.set(octets);
         if self.server.handle_gre(from, &mut self.packet, self.now) == Ok(Taken::Tun) {
             self.tun.push(self.packet.data().to_vec());
         }
-        self.flush();
     }
 
     /// Takes what the server has ready, as the program does at the end of each turn.

@@ -5,6 +5,7 @@ mod common;
 
 mod chaos;
 mod goodbye;
+mod gre;
 mod open;
 mod renegotiation;
 mod silence;
