@@ -7,6 +7,7 @@ mod chaos;
 mod goodbye;
 mod gre;
 mod open;
+mod policies;
 mod renegotiation;
 mod silence;
 mod stubborn;
