@@ -122,6 +122,12 @@ impl Server<'_> {
         Ok(address)
     }
 
+    /// Ends the wait after failed logins of an address, of an account, or of both. Whether either
+    /// had failed at all.
+    pub fn unblock(&mut self, source: Option<Ipv4Addr>, name: Option<&[u8]>) -> bool {
+        self.backoff.forgive(source, name)
+    }
+
     fn addresses(&self, peer: Ipv4Addr) -> Addresses {
         let Config { local_ip, dns, wins, .. } = &self.config;
         let pair = |list: &[Ipv4Addr]| [list.first().copied(), list.get(1).copied()];

@@ -39,7 +39,7 @@ impl Server<'_> {
     fn audit_control(&self, id: ControlId) {
         let control = self.control(id);
         let own = || self.table.iter().filter(|(_, call)| call.control == id);
-        let open = own().filter(|(_, call)| call.opened_at.is_some()).count();
+        let open = own().filter(|(_, call)| call.online_as.is_some()).count();
         assert_eq!(usize::from(control.calls), own().count(), "calls of a connection");
         assert_eq!(usize::from(control.open_calls), open, "open calls of a connection");
     }

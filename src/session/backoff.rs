@@ -43,10 +43,10 @@ impl<const N: usize> Recent<N> {
         }
     }
 
-    fn remove(&mut self, key: u64) {
-        for entry in self.0.iter_mut().filter(|entry| entry.key == key) {
-            entry.count = 0;
-        }
+    /// Whether there was something to forget.
+    fn remove(&mut self, key: u64) -> bool {
+        let mut matching = self.0.iter_mut().filter(|entry| entry.count > 0 && entry.key == key);
+        matching.next().map(|entry| entry.count = 0).is_some()
     }
 }
 
@@ -117,6 +117,14 @@ impl Backoff {
         self.sources.remove(source_key(source));
         self.proven.add(proven_key(source, name), Instant(0), now);
     }
+
+    /// The administrator forgives an address, an account, or both. Whether anything was
+    /// remembered of them.
+    pub fn forgive(&mut self, source: Option<Ipv4Addr>, name: Option<&[u8]>) -> bool {
+        let source = source.is_some_and(|source| self.sources.remove(source_key(source)));
+        let account = name.is_some_and(|name| self.accounts.remove(account_key(name)));
+        source || account
+    }
 }
 
 fn source_key(source: Ipv4Addr) -> u64 {
@@ -175,6 +183,22 @@ mod tests {
         assert!(backoff.must_wait(address(20_000), b"alice", PATIENCE, NOW));
         assert!(!backoff.must_wait(HERE, b"alice", PATIENCE, NOW));
         assert!(!backoff.must_wait(address(20_000), b"bob", PATIENCE, NOW));
+    }
+
+    #[test]
+    fn the_administrator_can_end_the_wait() {
+        let mut backoff = Backoff::new();
+        for number in 0..12 {
+            backoff.failed(HERE, b"alice", true, PATIENCE, NOW);
+            backoff.failed(address(number), b"alice", true, PATIENCE, NOW);
+        }
+        assert!(!backoff.forgive(Some(address(100)), Some(b"bob")));
+        assert!(backoff.forgive(Some(HERE), None));
+        assert!(!backoff.must_wait(HERE, b"bob", PATIENCE, NOW));
+        assert!(backoff.must_wait(HERE, b"alice", PATIENCE, NOW));
+        assert!(backoff.forgive(Some(HERE), Some(b"alice")));
+        assert!(!backoff.must_wait(HERE, b"alice", PATIENCE, NOW));
+        assert!(!backoff.forgive(Some(HERE), Some(b"alice")));
     }
 
     #[test]

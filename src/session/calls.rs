@@ -137,7 +137,7 @@ impl Server<'_> {
                 lease: None,
                 mtu: self.config.mtu,
                 since: now,
-                opened_at: None,
+                online_as: None,
                 open_by: Some(now + login_time),
                 no_gre_at: Some(now + NO_GRE_MS),
                 ack_queued: false,
@@ -185,7 +185,7 @@ impl Server<'_> {
             Outcome::Login(response) => self.login(slot, &response, now),
             Outcome::Established => self.tell(slot, Step::Established),
             Outcome::Encrypted => self.encrypted(slot, now),
-            Outcome::Open => self.opened(slot, now),
+            Outcome::Open => self.opened(slot),
             Outcome::Closed => self.suspended(slot, now),
             Outcome::Ended(cause) => self.finish_call(slot, cause, now),
         }
@@ -202,17 +202,16 @@ impl Server<'_> {
         self.after(slot, outcome.unwrap_or(Outcome::None), now);
     }
 
-    fn opened(&mut self, slot: u16, now: Instant) {
+    fn opened(&mut self, slot: u16) {
         let limit = self.config.mtu;
         let Some(call) = self.table.get_mut(slot) else { return };
         let overhead = if call.link.send_method().is_some() { MPPE_OVERHEAD } else { 0 };
         call.mtu = (call.link.lcp().peer_mru - overhead).clamp(MTU_MIN, limit);
         call.open_by = None;
         let (mtu, encrypted, name) = (call.mtu, overhead > 0, call.name.clone());
-        let (id, first, lease) = (call.control, call.opened_at.is_none(), call.lease);
-        call.opened_at.get_or_insert(now);
+        let Some(address) = call.lease else { return };
+        let (id, first) = (call.control, call.online_as.replace(address).is_none());
         self.control_mut(id).open_calls += u16::from(first);
-        let Some(address) = lease else { return };
         self.tell(slot, Step::Open { name, address, mtu, encrypted });
     }
 
@@ -250,6 +249,7 @@ impl Server<'_> {
         let step = Step::Ended {
             cause,
             name: name.clone(),
+            address: call.online_as,
             seconds: now.since(call.since) / 1000,
             traffic: call.traffic,
         };
@@ -263,7 +263,7 @@ impl Server<'_> {
         let stops = self.stopping.is_some() || call.why(cause).is_failed_login();
         let control = self.control_mut(call.control);
         control.calls -= 1;
-        control.open_calls -= u16::from(call.opened_at.is_some());
+        control.open_calls -= u16::from(call.online_as.is_some());
         control.idle_since = now;
         if matches!(control.state(), State::Established | State::WaitStopReply) {
             let (call_id, result, error) = (call.call_id, disconnect_result(cause), error::NONE);

@@ -66,8 +66,14 @@ pub enum Step {
     Open { name: ShownName, address: Ipv4Addr, mtu: u16, encrypted: bool },
     /// Packets do not pass for now.
     Suspended,
-    /// The call is over.
-    Ended { cause: Cause, name: ShownName, seconds: u64, traffic: Traffic },
+    /// The call is over; `address` is the one under which it was online, if it ever was.
+    Ended {
+        cause: Cause,
+        name: ShownName,
+        address: Option<Ipv4Addr>,
+        seconds: u64,
+        traffic: Traffic,
+    },
 }
 
 /// One step of one call or control connection.
@@ -117,7 +123,7 @@ impl Display for Event {
                 write!(f, "\"{}\" is online as {address}, mtu {mtu}, {how}", name.as_str())
             }
             Step::Suspended => f.write_str("the caller renegotiates, packets wait"),
-            Step::Ended { cause, name, seconds, traffic } => {
+            Step::Ended { cause, name, seconds, traffic, .. } => {
                 fmt_ended(f, *cause, name, *seconds, traffic)
             }
         }

@@ -52,8 +52,8 @@ pub struct Call {
     pub mtu: u16,
     /// When the call began.
     pub since: Instant,
-    /// When packets could pass for the first time.
-    pub opened_at: Option<Instant>,
+    /// The inner address under which packets could pass, once they could.
+    pub online_as: Option<Ipv4Addr>,
     /// When the call must be open at the latest; `None` while it is.
     pub open_by: Option<Instant>,
     /// When to say that no GRE packet arrived.
