@@ -103,6 +103,10 @@ pub const FAILURES: usize = 32;
 /// Events that wait for the program to read them. It reads all of them every turn.
 pub const EVENTS: usize = 64;
 
+/// Octets of the largest ubus message, as ubusd has it. Replies take their memory only while they
+/// are being sent.
+pub const UBUS_MESSAGE: usize = 1024 * 1024;
+
 const _: () = assert!(SESSIONS + LOGINS <= 4096);
 const _: () = assert!(HEADROOM + MRU + 64 <= PACKET);
 const _: () = assert!(HEADROOM >= 20 + 16 + 2 + 2 + 2 + 2);

@@ -14,3 +14,5 @@ pub mod mss;
 pub mod negotiator;
 pub mod reply;
 pub mod tunnel;
+pub mod ubus;
+pub mod zone;

@@ -3,6 +3,7 @@
 //! Everything is read through [`Reader`], which cannot run past the end, and written through
 //! [`Writer`], which stops at the end of its buffer and says so.
 
+pub mod blob;
 pub mod ccp;
 pub mod chap;
 pub mod gre;
@@ -13,6 +14,7 @@ pub mod lcp;
 pub mod mppe;
 pub mod ppp;
 pub mod pptp;
+pub mod ubus;
 
 /// Why octets are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +145,13 @@ impl<'a> Writer<'a> {
     /// Overwrites two octets at `at`, which was written before: for length fields.
     pub fn patch_u16(&mut self, at: usize, value: u16) {
         if let Some(room) = self.buffer[..self.len].get_mut(at..at + 2) {
+            room.copy_from_slice(&value.to_be_bytes());
+        }
+    }
+
+    /// Overwrites four octets at `at`, which was written before: for length fields.
+    pub fn patch_u32(&mut self, at: usize, value: u32) {
+        if let Some(room) = self.buffer[..self.len].get_mut(at..at + 4) {
             room.copy_from_slice(&value.to_be_bytes());
         }
     }
