@@ -11,6 +11,7 @@ use log::{Level, error, info, log, warn};
 use pptp::config::{Config, LogLevel, User};
 use pptp::proto::mschap;
 use pptp::session::{Server, Sizes, Storage};
+use pptp::wire::ubus::Status;
 use zeroize::Zeroize;
 
 use io::clock::Clock;
@@ -21,6 +22,7 @@ use io::{Next, World, open, source, sys, tun, welcome};
 const USAGE: &str = "\
 usage: pptp-server                    serve one account with a fresh password, which is printed
        pptp-server -c FILE            serve as FILE says (UCI format)
+              ... --ubus SOCKET       with ubus at SOCKET (else /var/run/ubus/ubus.sock)
        pptp-server --check -c FILE    say what is wrong with FILE
        pptp-server nt-hash            read a password, print its NT hash (option nt_hash)
        pptp-server --version
@@ -32,11 +34,20 @@ const PASSWORD: u64 = 1024;
 
 /// What the arguments ask for.
 enum Command {
-    Serve(Option<PathBuf>),
+    Serve(Paths),
     Check(PathBuf),
     NtHash,
     Version,
     Help,
+}
+
+/// What the arguments name.
+#[derive(Default)]
+struct Paths {
+    /// The configuration.
+    file: Option<PathBuf>,
+    /// Where ubusd listens.
+    ubus: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -45,7 +56,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let done = match command {
-        Command::Serve(file) => serve(file.as_deref()),
+        Command::Serve(paths) => serve(&paths),
         Command::Check(file) => check(&file),
         Command::NtHash => nt_hash(),
         Command::Version => print(concat!("pptp-server ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -75,10 +86,11 @@ impl From<Failure> for Stop {
 }
 
 fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
-    let (mut file, mut check, mut alone) = (None, false, None);
+    let (mut paths, mut check, mut alone) = (Paths::default(), false, None);
     while let Some(argument) = arguments.next() {
         match argument.to_str()? {
-            "-c" if file.is_none() => file = Some(PathBuf::from(arguments.next()?)),
+            "-c" if paths.file.is_none() => paths.file = Some(arguments.next()?.into()),
+            "--ubus" if paths.ubus.is_none() => paths.ubus = Some(arguments.next()?.into()),
             "--check" => check = true,
             "nt-hash" if alone.is_none() => alone = Some(Command::NtHash),
             "--version" if alone.is_none() => alone = Some(Command::Version),
@@ -86,22 +98,23 @@ fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
             _ => return None,
         }
     }
-    match (alone, check, file) {
-        (None, false, file) => Some(Command::Serve(file)),
-        (None, true, Some(file)) => Some(Command::Check(file)),
-        (Some(command), false, None) => Some(command),
+    match (alone, check, paths) {
+        (None, false, paths) => Some(Command::Serve(paths)),
+        (None, true, Paths { file: Some(file), ubus: None }) => Some(Command::Check(file)),
+        (Some(command), false, Paths { file: None, ubus: None }) => Some(command),
         _ => None,
     }
 }
 
-fn serve(file: Option<&Path>) -> Result<(), Stop> {
+fn serve(paths: &Paths) -> Result<(), Stop> {
     io::log::start(LogLevel::Info);
     if let Err(error) = sys::hide_memory() {
         warn!("a core file could have secrets in it: {error}");
     }
+    let file = paths.file.as_deref();
     let (config, welcome) = configuration(file)?;
     io::log::set_level(config.log_level);
-    let open = Open::all(&config)?;
+    let open = Open::all(&config, paths.ubus.as_deref())?;
     tun::warn_if_not_forwarding(&config);
     run(file, config, open, welcome)?;
     info!("stopped");
@@ -161,11 +174,15 @@ fn storage<T: Default>(count: usize) -> Vec<T> {
 /// Reads the configuration again. A broken one changes nothing.
 fn reload(world: &mut World, file: Option<&Path>) {
     let Some(file) = file else {
-        return warn!("nothing to read again: the configuration is the one that is built in");
+        warn!("nothing to read again: the configuration is the one that is built in");
+        return world.keep(Status::NOT_SUPPORTED);
     };
     match source::load(file, |level, line| log!(level, "{line}")) {
         Some(config) => world.reload(*config),
-        None => error!("the configuration stays as it was"),
+        None => {
+            error!("the configuration stays as it was");
+            world.keep(Status::UNKNOWN_ERROR);
+        }
     }
 }
 

@@ -116,6 +116,11 @@ impl Control {
         }
     }
 
+    /// Where it listens.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok())
+    }
+
     /// Takes no more connections.
     pub fn stop_listening(&mut self) {
         self.listeners.clear();

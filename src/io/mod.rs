@@ -12,6 +12,7 @@ pub mod signal;
 pub mod source;
 pub mod sys;
 pub mod tun;
+pub mod ubus;
 pub mod welcome;
 
 use std::io::ErrorKind;
@@ -24,10 +25,11 @@ use pptp::config::Config;
 use pptp::packet::Packet;
 use pptp::session::{Forward, Server, Taken};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
+use pptp::wire::ubus::Status;
 
 use self::clock::Clock;
 use self::failure::{Doing, Failure};
-use self::open::{GRE, Open, SIGNALS, TUN};
+use self::open::{GRE, Open, SIGNALS, TUN, UBUS};
 use self::signal::Signal;
 use self::tun::Tun;
 
@@ -81,7 +83,8 @@ pub enum Next {
 
 impl<'w, 'a> World<'w, 'a> {
     /// Puts the server into its world.
-    pub fn new(open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
+    pub fn new(mut open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
+        open.ubus.want_zone(server.config(), clock.now());
         World {
             server,
             open,
@@ -113,7 +116,10 @@ impl<'w, 'a> World<'w, 'a> {
         self.control(now);
         self.gre(now);
         self.tun(now)?;
-        Ok(self.signals(now))
+        Ok(match self.ubus(now) {
+            Next::Turn => self.signals(now),
+            next => next,
+        })
     }
 
     fn timers(&mut self, now: Instant) -> Result<(), Failure> {
@@ -141,6 +147,7 @@ impl<'w, 'a> World<'w, 'a> {
         }
         while let Some(event) = self.server.poll_event() {
             log!(log::level(event.level()), "{event}");
+            self.open.ubus.notify(&event, now);
         }
     }
 
@@ -156,6 +163,7 @@ impl<'w, 'a> World<'w, 'a> {
                 SIGNALS => self.ready.signals = true,
                 GRE => self.ready.gre = true,
                 TUN => self.ready.tun = true,
+                UBUS => self.open.ubus.ready(event),
                 _ => self.open.control.ready(event),
             }
         }
@@ -163,7 +171,9 @@ impl<'w, 'a> World<'w, 'a> {
     }
 
     fn time_to_wait(&self, now: Instant) -> Option<Duration> {
-        if self.ready.signals || self.ready.gre || self.ready.tun || self.open.control.has_more() {
+        let ready = &self.ready;
+        let more = self.open.control.has_more() || self.open.ubus.has_more();
+        if ready.signals || ready.gre || ready.tun || more {
             return Some(Duration::ZERO);
         }
         let (at, reason) = self.poll_timeout()?;
@@ -176,7 +186,8 @@ impl<'w, 'a> World<'w, 'a> {
 
     fn poll_timeout(&self) -> Option<Deadline> {
         let stop = deadline(self.stop_at, "end of the goodbye");
-        earlier(self.server.poll_timeout(), earlier(self.open.control.poll_timeout(), stop))
+        let sockets = earlier(self.open.control.poll_timeout(), self.open.ubus.poll_timeout());
+        earlier(self.server.poll_timeout(), earlier(sockets, stop))
     }
 
     fn control(&mut self, now: Instant) {
@@ -232,6 +243,19 @@ impl<'w, 'a> World<'w, 'a> {
         self.open.watch_tun()
     }
 
+    /// What other programs of this router want.
+    fn ubus(&mut self, now: Instant) -> Next {
+        let Open { ubus, control, poll, tun, .. } = &mut self.open;
+        let wants = ubus.turn(self.server, control, poll.registry(), now);
+        self.may_answer |= wants.answers;
+        if wants.set_up
+            && let Err(failure) = tun.set_up(self.server.config())
+        {
+            warn!("{failure}");
+        }
+        if wants.reload && self.stop_at.is_none() { Next::Reload } else { Next::Turn }
+    }
+
     fn signals(&mut self, now: Instant) -> Next {
         if !self.ready.signals {
             return Next::Turn;
@@ -272,6 +296,14 @@ impl<'w, 'a> World<'w, 'a> {
             warn!("{failure}");
         }
         info!("configuration read again");
+        let now = self.clock.now();
+        self.open.ubus.want_zone(self.server.config(), now);
+        self.open.ubus.reloaded(Status::OK, now);
+    }
+
+    /// The configuration stays; whoever asked for another one is told why.
+    pub fn keep(&mut self, why: Status) {
+        self.open.ubus.reloaded(why, self.clock.now());
     }
 }
 

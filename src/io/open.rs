@@ -1,6 +1,7 @@
 //! Everything that is opened before the first caller can come, and what to do when it cannot be.
 
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
@@ -13,10 +14,12 @@ use super::gre::Gre;
 use super::signal::Signals;
 use super::sys;
 use super::tun::Tun;
+use super::ubus::Ubus;
 
 pub const SIGNALS: Token = Token(0);
 pub const GRE: Token = Token(1);
 pub const TUN: Token = Token(2);
+pub const UBUS: Token = Token(3);
 /// Control connections and their listeners have this token and those above it.
 pub const CONTROL: usize = 16;
 
@@ -30,18 +33,20 @@ pub struct Open {
     pub control: Control,
     pub gre: Gre,
     pub tun: Tun,
+    pub ubus: Ubus,
 }
 
 impl Open {
-    /// Opens everything.
-    pub fn all(config: &Config) -> Result<Open, Failure> {
+    /// Opens everything. `ubus` is where ubusd listens, when that is not where it always does.
+    pub fn all(config: &Config, ubus: Option<&Path>) -> Result<Open, Failure> {
         check_capabilities()?;
         let wanted = Sizes::of(config).controls + DESCRIPTORS;
         sys::allow_descriptors(wanted).doing("raise the limit of open descriptors")?;
         let poll = Poll::new().doing("open an event queue")?;
         let signals = Signals::open()?;
         let control = Control::open(config, poll.registry(), CONTROL)?;
-        let open = Open { poll, signals, control, gre: Gre::open()?, tun: Tun::open(config)? };
+        let (gre, tun) = (Gre::open()?, Tun::open(config)?);
+        let open = Open { poll, signals, control, gre, tun, ubus: Ubus::new(ubus, UBUS) };
         open.watch(SIGNALS, open.signals.descriptor())?;
         open.watch(GRE, open.gre.descriptor())?;
         open.watch_tun()?;

@@ -276,10 +276,10 @@ impl Client {
         News::Nothing
     }
 
-    /// Writes the next request, if one is due and none is under way.
-    pub fn poll_request(&mut self, writer: &mut Writer, now: Instant) {
+    /// Writes the next request, if one is due and none is under way. Whether there was one.
+    pub fn poll_request(&mut self, writer: &mut Writer, now: Instant) -> bool {
         let idle = self.request.is_none() && matches!(self.link, Link::Open);
-        let Some(question) = idle.then(|| self.next_question(now)).flatten() else { return };
+        let Some(question) = idle.then(|| self.next_question(now)).flatten() else { return false };
         let sequence = self.next_sequence();
         let patience = match question {
             Question::Fulfil(_) => NETIFD_MS,
@@ -287,6 +287,7 @@ impl Client {
         };
         self.request = Some(Request { question, sequence, until: now + patience, number: None });
         self.ask(question, sequence, writer);
+        true
     }
 
     fn next_question(&mut self, now: Instant) -> Option<Question> {

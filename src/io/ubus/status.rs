@@ -1,0 +1,202 @@
+//! What `status` and `failures` answer: the server and its calls as named values.
+
+use std::fmt::{self, Display};
+use std::time::SystemTime;
+
+use pptp::config::Config;
+use pptp::limits::{SESSIONS, UBUS_MESSAGE};
+use pptp::proto::mppe::Method;
+use pptp::reason::{Cause, Discard};
+use pptp::session::{Failure, Server, SessionStatus, event};
+use pptp::time::Instant;
+use pptp::wire::blob::Table;
+
+use super::object::Context;
+
+/// Octets of the longest answer without calls: the list of failures.
+const ANSWER: usize = 24 * 1024;
+/// Octets of one call in `status`, with the longest name.
+const SESSION: usize = 640;
+
+const _: () = assert!(ANSWER + SESSIONS * SESSION <= UBUS_MESSAGE);
+
+/// Octets that an answer of this server can have.
+pub fn room(server: &Server) -> usize {
+    ANSWER + server.sessions().count() * SESSION
+}
+
+/// The server, its counters and its calls.
+pub fn put_status(context: &Context, answer: &mut Table) {
+    let (server, config) = (&*context.server, context.server.config());
+    answer.text("version", env!("CARGO_PKG_VERSION"));
+    answer.u32("uptime", seconds(context.now, Instant(0)));
+    answer.array("listening", |list| {
+        for address in context.control.addresses() {
+            list.text("", address);
+        }
+    });
+    put_config(config, answer);
+    answer.bool("zone_joined", context.zone_joined);
+    answer.u32("leased", server.leased() as u32);
+    answer.table("discards", |table| {
+        for &why in Discard::ALL {
+            table.u64(why.name(), server.discards().of(why).into());
+        }
+    });
+    answer.table("causes", |table| {
+        for &cause in Cause::ALL {
+            table.u64(cause.name(), server.causes().of(cause).into());
+        }
+    });
+    answer.array("sessions", |list| {
+        for session in server.sessions() {
+            list.table("", |entry| put_session(&session, context.now, entry));
+        }
+    });
+}
+
+fn put_config(config: &Config, answer: &mut Table) {
+    answer.text("device", &config.device);
+    answer.text("local_ip", config.local_ip);
+    answer.text("pool", format_args!("{}-{}", config.pool.first, config.pool.last));
+    answer.u32("max_sessions", config.max_sessions.into());
+    answer.text("zone", &config.zone);
+}
+
+fn put_session(session: &SessionStatus, now: Instant, entry: &mut Table) {
+    entry.u32("id", session.call_id.into());
+    entry.text("name", session.name);
+    entry.text("address", session.address.map_or(String::new(), |it| it.to_string()));
+    entry.text("peer", session.peer);
+    entry.text("state", session.state);
+    entry.u64("since", epoch(session.since, now));
+    entry.u32("seconds", seconds(now, session.since));
+    entry.u32("mtu", session.mtu.into());
+    entry.text("mppe", Mppe(session.receive, session.send));
+    entry.u64("rx_bytes", session.traffic.rx_bytes);
+    entry.u64("tx_bytes", session.traffic.tx_bytes);
+    entry.u64("rx_packets", session.traffic.rx_packets);
+    entry.u64("tx_packets", session.traffic.tx_packets);
+}
+
+/// The calls that failed or ended last, oldest first.
+pub fn put_failures(context: &Context, answer: &mut Table) {
+    answer.array("failures", |list| {
+        for failure in context.server.failures() {
+            list.table("", |entry| put_failure(failure, context.now, entry));
+        }
+    });
+}
+
+fn put_failure(failure: &Failure, now: Instant, entry: &mut Table) {
+    entry.u64("when", epoch(failure.at, now));
+    entry.u32("seconds", seconds(now, failure.at));
+    entry.text("peer", failure.remote);
+    entry.text("name", failure.name.as_str());
+    entry.text("cause", failure.cause.name());
+    entry.text("text", failure.cause.words());
+}
+
+/// Seconds since 1970. The calendar of a router may jump after its start, so that it is asked when
+/// somebody wants to know, and not when it happened.
+fn epoch(at: Instant, now: Instant) -> u64 {
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    today.as_secs().saturating_sub(now.since(at) / 1000)
+}
+
+fn seconds(now: Instant, since: Instant) -> u32 {
+    (now.since(since) / 1000) as u32
+}
+
+/// The encryption from the caller and to it; nothing when there is none.
+struct Mppe(Option<Method>, Option<Method>);
+
+impl Display for Mppe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mppe(Some(receive), Some(send)) if receive == send => put_method(f, *receive),
+            Mppe(None, None) => f.write_str(""),
+            Mppe(receive, send) => {
+                put_one(f, *receive)?;
+                f.write_str(" in, ")?;
+                put_one(f, *send)?;
+                f.write_str(" out")
+            }
+        }
+    }
+}
+
+fn put_one(f: &mut fmt::Formatter<'_>, method: Option<Method>) -> fmt::Result {
+    match method {
+        Some(method) => put_method(f, method),
+        None => f.write_str("none"),
+    }
+}
+
+fn put_method(f: &mut fmt::Formatter<'_>, method: Method) -> fmt::Result {
+    let kind = if method.stateful { "stateful" } else { "stateless" };
+    write!(f, "{} {kind}", event::bits(method.strength))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pptp::limits::{FAILURES, USERNAME};
+    use pptp::proto::mppe::Strength;
+    use pptp::wire::Writer;
+    use pptp::wire::blob::Blob;
+    use std::net::Ipv4Addr;
+
+    fn length(write: impl Fn(&mut Table)) -> usize {
+        let mut buffer = vec![0; ANSWER];
+        let mut writer = Writer::new(&mut buffer);
+        Blob::new(&mut writer).table(0, |table| table.table("", write));
+        writer.finish().unwrap()
+    }
+
+    const STATEFUL: Method = Method { strength: Strength::Bits56, stateful: true };
+
+    #[test]
+    fn the_longest_call_has_room() {
+        let name = "n".repeat(USERNAME);
+        let address = Ipv4Addr::new(255, 255, 255, 255);
+        let session = SessionStatus {
+            call_id: u16::MAX,
+            name: &name,
+            address: Some(address),
+            peer: address,
+            since: Instant(0),
+            mtu: 1456,
+            receive: Some(Method { stateful: false, ..STATEFUL }),
+            send: Some(STATEFUL),
+            state: "connecting",
+            traffic: Default::default(),
+        };
+        assert!(length(|table| put_session(&session, Instant(5), table)) <= SESSION);
+    }
+
+    #[test]
+    fn the_longest_failures_and_all_counters_have_room() {
+        let name = pptp::session::event::ShownName::new(&[b'n'; 128]);
+        let remote = Ipv4Addr::new(255, 255, 255, 255);
+        let longest = Cause::ALL.iter().max_by_key(|cause| cause.words().len()).unwrap();
+        let failure = Failure { at: Instant(0), remote, name, cause: *longest };
+        let one = length(|table| put_failure(&failure, Instant(5), table));
+        assert!(one * FAILURES + 100 <= ANSWER);
+        let counters = length(|table| {
+            Discard::ALL.iter().for_each(|why| table.u64(why.name(), 0));
+            Cause::ALL.iter().for_each(|cause| table.u64(cause.name(), 0));
+        });
+        assert!(counters + 2048 <= ANSWER);
+    }
+
+    #[test]
+    fn encryption_reads_well() {
+        let stateless = Method { strength: Strength::Bits128, stateful: false };
+        assert_eq!(Mppe(Some(stateless), Some(stateless)).to_string(), "128 stateless");
+        assert_eq!(Mppe(None, None).to_string(), "");
+        let both = Mppe(Some(stateless), Some(STATEFUL)).to_string();
+        assert_eq!(both, "128 stateless in, 56 stateful out");
+        assert_eq!(Mppe(None, Some(STATEFUL)).to_string(), "none in, 56 stateful out");
+    }
+}
