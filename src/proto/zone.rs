@@ -128,12 +128,12 @@ impl Zone {
     pub fn vanished(&mut self, path: &[u8], now: Instant) -> News {
         if path == NETWORK.as_bytes() {
             self.next = None;
+            self.no_longer()
         } else if path == INTERFACE_OBJECT.as_bytes() {
-            self.plan(Wish::Join, now + SETTLE_MS);
+            self.left(now + SETTLE_MS)
         } else {
-            return News::Nothing;
+            News::Nothing
         }
-        if core::mem::take(&mut self.joined) { News::Left } else { News::Nothing }
     }
 
     /// When there is something to do.
@@ -172,7 +172,11 @@ impl Zone {
     pub fn done(&mut self, wish: Wish, status: Status, now: Instant) -> News {
         match wish {
             Wish::Join if status == Status::OK => self.joined(now),
-            Wish::Leave if status == Status::OK => self.left(now + SETTLE_MS),
+            // It is gone only when its object is: until then netifd still changes the device.
+            Wish::Leave if status == Status::OK => {
+                self.plan(Wish::Join, now + SETTLE_MS);
+                News::Nothing
+            }
             _ => {
                 self.next.get_or_insert((now + RETRY_MS, wish));
                 let refused_before = core::mem::replace(&mut self.refused, true);
@@ -191,6 +195,10 @@ impl Zone {
 
     fn left(&mut self, join_at: Instant) -> News {
         self.plan(Wish::Join, join_at);
+        self.no_longer()
+    }
+
+    fn no_longer(&mut self) -> News {
         if core::mem::take(&mut self.joined) { News::Left } else { News::Nothing }
     }
 }
@@ -231,8 +239,8 @@ mod tests {
         assert_eq!(zone.poll_timeout(), None);
         zone.want("guest", "pptps0", NOW);
         assert_eq!(zone.begin(NOW), Some(Wish::Leave));
-        assert_eq!(zone.done(Wish::Leave, Status::OK, NOW), News::Left);
-        assert_eq!(zone.vanished(b"network.interface.pptpsrv", NOW), News::Nothing);
+        assert_eq!(zone.done(Wish::Leave, Status::OK, NOW), News::Nothing);
+        assert_eq!(zone.vanished(b"network.interface.pptpsrv", NOW), News::Left);
         assert_eq!(zone.begin(NOW + SETTLE_MS), Some(Wish::Join));
         assert_eq!(zone.told, "guest");
     }
