@@ -141,10 +141,14 @@ fn put_method(f: &mut fmt::Formatter<'_>, method: Method) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::control::Control;
+    use mio::Poll;
     use pptp::limits::{FAILURES, USERNAME};
     use pptp::proto::mppe::Strength;
+    use pptp::session::{ControlId, Sizes, Storage};
     use pptp::wire::Writer;
-    use pptp::wire::blob::Blob;
+    use pptp::wire::blob::{Blob, Value, fields, find};
+    use pptp::wire::pptp::{Message, OutgoingCall, Start};
     use std::net::Ipv4Addr;
 
     fn length(write: impl Fn(&mut Table)) -> usize {
@@ -188,6 +192,87 @@ mod tests {
             Cause::ALL.iter().for_each(|cause| table.u64(cause.name(), 0));
         });
         assert!(counters + 2048 <= ANSWER);
+    }
+
+    fn handle(server: &mut Server, id: ControlId, message: &Message) {
+        let mut buffer = [0; 256];
+        let mut writer = Writer::new(&mut buffer);
+        message.emit(&mut writer);
+        server.handle_control(id, writer.written(), Instant(0));
+        let answered = server.control_output(id).len();
+        server.control_sent(id, answered);
+    }
+
+    /// Calls that are being set up, eight on each connection.
+    fn dial(server: &mut Server, connections: u16) {
+        let start = Start {
+            version: 0x0100,
+            framing_capabilities: 3,
+            bearer_capabilities: 3,
+            maximum_channels: 0,
+            firmware_revision: 0,
+            host_name: b"",
+            vendor: b"",
+        };
+        for number in 0..connections {
+            let remote = Ipv4Addr::from_bits(0x0a00_0000 + u32::from(number));
+            let id = server.handle_accept(Ipv4Addr::LOCALHOST, remote, Instant(0)).unwrap();
+            handle(server, id, &Message::StartRequest(start));
+            for call_id in 1..=8 {
+                let call = OutgoingCall {
+                    call_id,
+                    serial_number: call_id,
+                    minimum_bps: 300,
+                    maximum_bps: 100_000_000,
+                    bearer_type: 3,
+                    framing_type: 3,
+                    receive_window: 64,
+                    processing_delay: 0,
+                    phone_number: b"",
+                    subaddress: b"",
+                };
+                handle(server, id, &Message::OutgoingCallRequest(call));
+            }
+        }
+    }
+
+    #[test]
+    fn the_status_of_a_thousand_calls_is_one_answer() {
+        let connections = (SESSIONS / 8) as u16;
+        let config = Config {
+            listen: [Ipv4Addr::LOCALHOST].into_iter().collect(),
+            port: 0,
+            max_sessions: SESSIONS as u16,
+            max_connections: connections,
+            ..Config::default()
+        };
+        let control = Control::open(&config, Poll::new().unwrap().registry(), 0).unwrap();
+        let sizes = Sizes::of(&config);
+        let mut sessions = crate::storage(sizes.sessions);
+        let mut controls = crate::storage(sizes.controls);
+        let mut held = crate::storage(sizes.held);
+        let mut frames = crate::storage(sizes.frames);
+        let mut addresses = crate::storage(sizes.addresses);
+        let storage = Storage {
+            sessions: &mut sessions,
+            controls: &mut controls,
+            held: &mut held,
+            frames: &mut frames,
+            addresses: &mut addresses,
+        };
+        let mut server = Server::new(config, storage, [7; 32]);
+        dial(&mut server, connections);
+        let room = room(&server);
+        assert!(room <= UBUS_MESSAGE);
+        let (now, wants) = (Instant(5000), Default::default());
+        let context =
+            Context { server: &mut server, control: &control, zone_joined: false, now, wants };
+        let mut buffer = vec![0; room];
+        let mut writer = Writer::new(&mut buffer);
+        Blob::new(&mut writer).table(0, |answer| put_status(&context, answer));
+        let length = writer.finish().unwrap();
+        let Ok(Some(Value::Array(list))) = find(&buffer[4..length], "sessions") else { panic!() };
+        assert_eq!(fields(list).filter(Result::is_ok).count(), SESSIONS);
     }
 
     #[test]
