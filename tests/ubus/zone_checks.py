@@ -1,0 +1,106 @@
+"""The callers' device in its firewall zone, with a netifd that does to it what netifd does."""
+import signal
+
+from bed import GATEWAY
+from busbed import call, meet, on_bus, serve
+from suite import scenario
+
+INTERFACE = "network.interface.pptpsrv"
+ROUTE = "192.168.77.64/27"
+
+
+def zone(client):
+    """The zone that netifd has, or None."""
+    if not client.has(INTERFACE):
+        return None
+    return client.call(INTERFACE, "status")["data"]["zone"]
+
+
+def joined(bed, client, name, timeout=10):
+    def is_so():
+        return zone(client) == name and call(client, "status")["zone_joined"] is True
+    bed.loop.until(is_so, timeout, f"zone {name}")
+
+
+def is_set_up(bed):
+    routes = bed.router.ip("route", "show", "dev", "pptps0")
+    device = bed.router.ip("addr", "show", "dev", "pptps0")
+    return ROUTE in routes and f"{GATEWAY}/32" in device and ",UP" in device
+
+
+def works(bed):
+    bed.loop.until(lambda: is_set_up(bed), 5, "the device's address and routes")
+    bed.assert_ping("c1", GATEWAY)
+
+
+def reload(bed, **options):
+    bed.server.configure(**options)
+    bed.server.signal(signal.SIGHUP)
+
+
+@scenario(serve=False)
+def zones(bed, check):
+    """The zone is joined, joined again after everything that ends it, and left."""
+    client = on_bus(bed)
+    bed.dial("c1", "alice")
+    with check("without-netifd"):
+        bed.server.wait_log("no netifd on ubus: pptps0 is in no firewall zone")
+        assert call(client, "status")["zone_joined"] is False
+        works(bed)
+    with check("netifd-comes"):
+        bed.bus.start_netifd()
+        joined(bed, client, "lan")
+        bed.server.wait_log("pptps0 is in the firewall zone lan")
+        works(bed)
+    with check("netifd-starts-anew"):
+        bed.bus.stop_netifd()
+        bed.loop.until(lambda: not call(client, "status")["zone_joined"], 5, "the zone's end")
+        bed.bus.start_netifd()
+        joined(bed, client, "lan")
+        works(bed)
+    with check("another-zone"):
+        reload(bed, zone="guest")
+        joined(bed, client, "guest")
+        works(bed)
+    with check("the-interface-is-removed"):
+        client.call(INTERFACE, "remove")
+        bed.loop.until(lambda: zone(client) is None, 5, "the interface's end")
+        joined(bed, client, "guest")
+        works(bed)
+    with check("the-device-is-removed"):
+        bed.router.ip("link", "del", "pptps0")
+        bed.loop.until(lambda: zone(client) is None, 5, "the interface's end")
+        joined(bed, client, "guest")
+        works(bed)
+    with check("ubusd-starts-anew"):
+        bed.bus.stop_netifd()
+        bed.bus.stop()
+        bed.bus.start()
+        client = meet(bed)
+        bed.bus.start_netifd()
+        joined(bed, client, "guest")
+        works(bed)
+    with check("no-zone"):
+        reload(bed, zone="none")
+        bed.loop.until(lambda: zone(client) is None, 5, "the interface's end")
+        bed.loop.stays(lambda: not client.has(INTERFACE), 4, "the interface came back")
+        works(bed)
+    with check("a-zone-again"):
+        reload(bed, zone="lan")
+        joined(bed, client, "lan")
+        works(bed)
+    with check("nothing-stays-behind"):
+        assert bed.server.stop() == 0
+        bed.loop.until(lambda: not client.has(INTERFACE), 5, "the interface's end")
+
+
+@scenario(serve=False)
+def no_zone(bed, check):
+    """No zone is wanted: netifd is never asked."""
+    bed.bus.start()
+    bed.bus.start_netifd()
+    serve(bed, zone="none")
+    client = meet(bed)
+    with check("never-asked"):
+        bed.loop.stays(lambda: not client.has(INTERFACE), 4, "an interface came")
+        assert "zone" not in bed.server.log()
