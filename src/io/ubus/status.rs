@@ -1,10 +1,9 @@
 //! What `status` and `failures` answer: the server and its calls as named values.
 
 use std::fmt::{self, Display};
-use std::time::SystemTime;
 
 use pptp::config::Config;
-use pptp::limits::{SESSIONS, UBUS_MESSAGE};
+use pptp::limits::{LOGINS, SESSIONS, UBUS_MESSAGE};
 use pptp::proto::mppe::Method;
 use pptp::reason::{Cause, Discard};
 use pptp::session::{Failure, Server, SessionStatus, event};
@@ -12,13 +11,14 @@ use pptp::time::Instant;
 use pptp::wire::blob::Table;
 
 use super::object::Context;
+use crate::io::clock::calendar;
 
 /// Octets of the longest answer without calls: the list of failures.
 const ANSWER: usize = 24 * 1024;
 /// Octets of one call in `status`, with the longest name.
 const SESSION: usize = 640;
 
-const _: () = assert!(ANSWER + SESSIONS * SESSION <= UBUS_MESSAGE);
+const _: () = assert!(ANSWER + (SESSIONS + LOGINS) * SESSION <= UBUS_MESSAGE);
 
 /// Octets that an answer of this server can have.
 pub fn room(server: &Server) -> usize {
@@ -100,8 +100,7 @@ fn put_failure(failure: &Failure, now: Instant, entry: &mut Table) {
 /// Seconds since 1970. The calendar of a router may jump after its start, so that it is asked when
 /// somebody wants to know, and not when it happened.
 fn epoch(at: Instant, now: Instant) -> u64 {
-    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    today.as_secs().saturating_sub(now.since(at) / 1000)
+    calendar().saturating_sub(now.since(at) / 1000)
 }
 
 fn seconds(now: Instant, since: Instant) -> u32 {
