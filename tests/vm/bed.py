@@ -1,11 +1,14 @@
-"""The test bed: the server in a network namespace of its own, and one client machine with two callers on its TAP device."""
+"""The test beds: one client machine with two callers, and a server that they dial."""
 import ctypes
+import os
 import subprocess
 
 import debian
+import image
 from caller import Caller
 from capture import OUTER
-from machine import HARDWARE, Machine, end_with_parent, prepare, tap
+from check import Skipped
+from machine import Machine, end_with_parent, prepare, tap
 from server import ADDRESSES, Server
 
 CLONE_NEWNET = 0x40000000
@@ -13,32 +16,17 @@ HOST = ['iproute2', 'iperf3', 'tshark']
 
 
 class Bed:
-    def __init__(self, binary, folder):
-        debian.install(*HOST)
-        for arch in HARDWARE:
-            prepare(arch)
-        self.folder = folder
-        self.server = Server(binary, folder)
-        self.machine = Machine('client', folder, cards=[tap(OUTER)])
-        self.first = Caller(self.machine, 'first', '10.99.0.2', ADDRESSES[0])
-        self.second = Caller(self.machine, 'second', '10.99.0.3', ADDRESSES[1])
-        self.callers = [self.first, self.second]
-        self.iperf = None
+    """What the beds have in common. All that needs the network is done when a bed is made; `start` needs none."""
 
-    def start(self):
-        """The namespace is this process's own: it goes, with all that is in it, when the process ends."""
-        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-            raise PermissionError('a network namespace needs root')
-        command('ip link set lo up')
-        command(f'ip tuntap add {OUTER} mode tap')
-        for address in ADDRESSES:
-            command(f'ip addr add {address}/24 dev {OUTER}')
-        command(f'ip link set {OUTER} up')
-        with open('/proc/sys/net/ipv4/ip_forward', 'w') as forward:  # as on a router: callers reach each other
-            forward.write('1')
-        self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                      preexec_fn=end_with_parent)
-        self.machine.start()
+    def __init__(self, folder, server, machine):
+        self.folder = folder
+        self.server = server
+        self.machine = machine
+        self.first = Caller(machine, 'first', '10.99.0.2', ADDRESSES[0])
+        self.second = Caller(machine, 'second', '10.99.0.3', ADDRESSES[1])
+        self.callers = [self.first, self.second]
+
+    def connect_callers(self):
         self.machine.sh('ip link add bridge type bridge && ip link set eth0 master bridge up && ip link set bridge up')
         for caller in self.callers:
             caller.connect_line()
@@ -58,8 +46,47 @@ class Bed:
     def stop(self):
         self.server.stop()
         self.machine.stop()
+
+
+class HostBed(Bed):
+    """The server in a network namespace of its own, the client machine on its TAP device."""
+
+    def __init__(self, folder):
+        if os.geteuid():
+            raise Skipped('needs root: namespaces, TAP devices and raw sockets')
+        debian.install(*HOST)
+        prepare('amd64')
+        super().__init__(folder, Server(program(), folder), Machine('client', folder, cards=[tap(OUTER)]))
+        self.iperf = None
+
+    def start(self):
+        """The namespace is this process's own: it goes, with all that is in it, when the process ends."""
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+            raise PermissionError('a network namespace needs root')
+        command('ip link set lo up')
+        command(f'ip tuntap add {OUTER} mode tap')
+        for address in ADDRESSES:
+            command(f'ip addr add {address}/24 dev {OUTER}')
+        command(f'ip link set {OUTER} up')
+        with open('/proc/sys/net/ipv4/ip_forward', 'w') as forward:  # as on a router: callers reach each other
+            forward.write('1')
+        self.iperf = subprocess.Popen(['iperf3', '-s'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      preexec_fn=end_with_parent)
+        self.machine.start()
+        self.connect_callers()
+
+    def stop(self):
+        super().stop()
         if self.iperf:
             self.iperf.kill()
+
+
+def program():
+    """cargo decides whether the program is up to date."""
+    if 'PPTP_SERVER' in os.environ:
+        return os.environ['PPTP_SERVER']
+    subprocess.run(['cargo', 'build', '--release', '--quiet'], check=True, cwd=image.ROOT)
+    return f'{image.ROOT}/target/release/pptp-server'
 
 
 def command(words):

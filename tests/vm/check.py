@@ -6,6 +6,10 @@ class Failed(Exception):
     """What was wrong, for the report line."""
 
 
+class Skipped(Exception):
+    """Why checks cannot run here."""
+
+
 def check(function):
     """Enters a function of a bed under its own name."""
     CHECKS[function.__name__.replace('_', '-')] = function

@@ -1,25 +1,86 @@
-"""The other architecture: a MIPS machine boots, and a cable joins it to an amd64 one."""
-import os
+"""The server in a MIPS machine (a bed of router.py) and the real client in an amd64 one. Where the same must hold
+as for the server on the host, it is the same check."""
+import checks_life
+import checks_login
+import checks_refusal
+from caller import last_words
+from check import check, expect
+from server import ALICE, GATEWAY
 
-from check import check
-from machine import Machine, wire
+IDLE_LIMIT = 1536  # KiB
 
 
 @check
-def mips_machine(bed):
-    cable = f'{bed.folder}/cable'
-    if os.path.exists(cable):
-        os.unlink(cable)
-    router = Machine('router', bed.folder, 'mipsel', cards=[wire(cable, True)], files={'/etc/who': b'a router\n'})
-    client = Machine('peer', bed.folder, 'amd64', cards=[wire(cable, False)])
-    try:
-        router.power_on()
-        client.power_on()
-        router.wait_ready()
-        client.wait_ready()
-        router.sh('grep router /etc/who && ip addr add 10.98.0.1/24 dev eth0 && ip link set eth0 up')
-        client.sh('ip addr add 10.98.0.2/24 dev eth0 && ip link set eth0 up && ping -c 3 -i 0.2 10.98.0.1')
-        return router.sh('uname -mr').strip()
-    finally:
-        router.stop()
-        client.stop()
+def mips_start(bed):
+    bed.server.start()
+    return bed.router.sh('uname -mr').strip()
+
+
+@check
+def mips_login(bed):
+    """MPPE-128, address, DNS, the largest packet whole; and packets from the other side."""
+    note = checks_login.stateless(bed)
+    address = bed.first.inner_address()
+    lost = bed.router.run(f'ping -q -c 10 -i 0.1 -W 3 {address}')[1]
+    expect(' 0% packet loss' in lost, f'router to caller: {lost[-200:]}')
+    bed.first.expect_ping(GATEWAY, '-c 20 -i 0.1')
+    bed.server.wait_log('MPPE-128 stateless', 2)
+    return note
+
+
+@check
+def mips_stateful(bed):
+    return checks_login.stateful(bed)
+
+
+@check
+def mips_throughput(bed):
+    return checks_login.throughput(bed)
+
+
+@check
+def mips_wrong_password(bed):
+    checks_refusal.wrong_password(bed)
+    bed.first.dial(ALICE).wait_open().expect_ping()
+
+
+@check
+def mips_caller_to_caller(bed):
+    return checks_login.caller_to_caller(bed)
+
+
+@check
+def mips_client_killed(bed):
+    checks_life.client_killed(bed)
+
+
+@check
+def mips_reload(bed):
+    checks_life.reload_keeps(bed)
+
+
+@check
+def mips_goodbye(bed):
+    bed.server.start()
+    caller = bed.first.dial(ALICE).wait_open()
+    seconds = bed.server.stop()
+    caller.wait_end(5)
+    expect(seconds <= 2.2, f'the server took {seconds:.1f} s to end')
+    expect(bed.server.status() == 0, f'the server ended with status {bed.server.status()}')
+    expect(caller.saw(r'rcvd \[LCP TermReq'), f'no LCP Terminate-Request: {last_words(caller.log())}')
+    expect('pptps0' not in bed.router.sh('ip link'), 'the device is still there')
+    return f'{seconds:.2f} s'
+
+
+@check
+def mips_memory(bed):
+    """Resident memory of the server without a call, with one, and after traffic."""
+    bed.server.start()
+    idle = bed.server.memory()
+    caller = bed.first.dial(ALICE).wait_open()
+    one = bed.server.memory()
+    caller.speed(seconds=1)
+    caller.speed('-R', seconds=1)
+    most = bed.server.memory('VmHWM')
+    expect(idle <= IDLE_LIMIT, f'{idle} KiB resident without a call, {one} with one; {IDLE_LIMIT} are allowed')
+    return f'{idle} KiB idle, {one} with a call, {most} at most'

@@ -45,15 +45,21 @@ class Server:
             self.process = subprocess.Popen([self.binary, *arguments], stdin=subprocess.DEVNULL,
                                             stdout=said, stderr=log, preexec_fn=end_with_parent)
 
+    def configuration(self, users):
+        accounts = [section('user', {'enabled': '1', **user}) for user in users]
+        return ''.join([section("server 'main'", {**DEFAULTS, **self.options}), *accounts])
+
     def configure(self, users):
         with open(self.file, 'w', encoding='utf-8', opener=private) as out:
-            out.write(section("server 'main'", {**DEFAULTS, **self.options}))
-            for user in users:
-                out.write(section('user', {'enabled': '1', **user}))
+            out.write(self.configuration(users))
 
     def reload(self, users):
         self.configure(users)
         self.process.send_signal(signal.SIGHUP)
+
+    def status(self):
+        """Its exit status; None while it runs."""
+        return self.process.poll()
 
     def log(self):
         with open(self.log_file, encoding='utf-8', errors='replace') as log:
@@ -63,7 +69,7 @@ class Server:
         """Waits for a line of the log, case aside."""
         end = time.monotonic() + seconds
         while not re.search(pattern, self.log(), re.IGNORECASE):
-            expect(self.process.poll() is None, f'the server ended with status {self.process.poll()}: {self.log()[-500:]}')
+            expect(self.status() is None, f'the server ended with status {self.status()}: {self.log()[-500:]}')
             expect(time.monotonic() < end, f'not in the server\'s log within {seconds} s: {pattern}')
             time.sleep(0.05)
 
@@ -80,7 +86,7 @@ class Server:
         return time.monotonic() - start
 
     def running(self):
-        return self.process is not None and self.process.poll() is None
+        return self.process is not None and self.status() is None
 
 
 def private(path, flags):
