@@ -79,7 +79,7 @@ pub fn octets_of(message: &Message) -> Vec<u8> {
     writer.written().to_vec()
 }
 
-const KINDS: [Kind; 15] = [
+pub const KINDS: [Kind; 15] = [
     Kind::StartControlConnectionRequest,
     Kind::StartControlConnectionReply,
     Kind::StopControlConnectionRequest,

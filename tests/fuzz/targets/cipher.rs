@@ -1,0 +1,211 @@
+//! MPPE over a line that the fuzzer rules: sender and receiver of the library with each other and,
+//! for 128 bits, with the models of other peers, which have an RC4 and keys of their own. What is
+//! read is what was sent, and work per packet is bounded.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use pptp::limits::REKEYS_PER_PACKET;
+use pptp::packet::Packet;
+use pptp::proto::mppe::{Decryptor, Encryptor, Method, Strength};
+use pptp::reason::Discard;
+
+use super::common::inner::numbered;
+use super::common::mppe_peers::{KINDS, Kind, Receiver, Sender};
+use super::input::Input;
+
+const START: [u8; 16] = *b"a start key, 128";
+
+/// The first octet chooses: strength, mode, who sends, who receives.
+pub fn mppe(data: &[u8]) {
+    let mut input = Input::new(data);
+    let first = input.u8();
+    let strength = [Strength::Bits128, Strength::Bits56, Strength::Bits40][usize::from(first) % 3];
+    let method = Method { strength, stateful: first & 0x80 != 0 };
+    let has_model = strength == Strength::Bits128 && method.stateful;
+    let kind = KINDS[usize::from(first >> 2) % 3];
+    match first >> 5 & 3 {
+        1 if has_model => to_model(kind, &mut input),
+        2 if has_model => from_line(Peer::Model(Sender::new(kind, START)), method, &mut input),
+        _ => from_line(Peer::Own(Encryptor::new(&START, method)), method, &mut input),
+    }
+}
+
+enum Peer {
+    Own(Encryptor),
+    Model(Sender),
+}
+
+impl Peer {
+    fn seal(&mut self, clear: &[u8]) -> Vec<u8> {
+        match self {
+            Peer::Own(encryptor) => seal(encryptor, clear),
+            Peer::Model(sender) => sender.send(clear),
+        }
+    }
+
+    fn reset(&mut self) {
+        match self {
+            Peer::Own(encryptor) => encryptor.reset(),
+            Peer::Model(sender) => sender.reset(),
+        }
+    }
+}
+
+fn seal(encryptor: &mut Encryptor, clear: &[u8]) -> Vec<u8> {
+    let mut packet = Packet::new();
+    assert!(packet.set(clear));
+    encryptor.seal(&mut packet);
+    assert_eq!(packet.len(), clear.len() + 2);
+    packet.data().to_vec()
+}
+
+/// An inner packet with its protocol field.
+fn clear(number: u32, len: u8) -> Vec<u8> {
+    let (source, destination) = (Ipv4Addr::new(192, 168, 77, 10), Ipv4Addr::new(10, 0, 0, 1));
+    let packet = numbered(source, destination, number, usize::from(len) * 6);
+    let field: &[u8] = if number.is_multiple_of(3) { &[0x21] } else { &[0x00, 0x21] };
+    [field, &packet].concat()
+}
+
+fn open(decryptor: &mut Decryptor, wire: &[u8]) -> Result<Vec<u8>, Discard> {
+    let mut packet = Packet::new();
+    assert!(packet.set(wire));
+    let before = decryptor.key_changes();
+    let result = decryptor.open(&mut packet);
+    let work = decryptor.key_changes().wrapping_sub(before);
+    assert!(work <= u32::from(REKEYS_PER_PACKET), "{work} key changes for one packet");
+    if matches!(result, Err(Discard::MppeLate | Discard::MppeHeader)) {
+        assert_eq!(work, 0);
+    }
+    result.map(|()| {
+        assert_eq!(packet.len() + 2, wire.len());
+        packet.data().to_vec()
+    })
+}
+
+/// Packets that were sent, and what they mean.
+struct Line {
+    peer: Peer,
+    decryptor: Decryptor,
+    flying: VecDeque<(Vec<u8>, Vec<u8>)>,
+    /// The number of the next packet.
+    next: u32,
+    /// The last number read.
+    read: Option<u32>,
+    /// Something spoofed was believed: MPPE cannot know, and what follows may be misread.
+    fooled: bool,
+}
+
+fn from_line(peer: Peer, method: Method, input: &mut Input) {
+    let decryptor = Decryptor::new(&START, method);
+    let flying = VecDeque::new();
+    let mut line = Line { peer, decryptor, flying, next: 0, read: None, fooled: false };
+    while !input.is_empty() {
+        line.step(input);
+    }
+    line.recover();
+}
+
+impl Line {
+    fn step(&mut self, input: &mut Input) {
+        match input.below(10) {
+            0 => self.send(input.u8()),
+            1 => (0..input.u8()).for_each(|_| self.send(0)),
+            2 => drop(self.flying.pop_front()),
+            3 => (0..input.u16() % 5000).for_each(|_| drop(self.peer.seal(&clear(0, 0)))),
+            4 => {
+                let at = input.below(self.flying.len().max(1));
+                self.flying.swap(0, at.min(self.flying.len().saturating_sub(1)));
+            }
+            5 => {
+                let Some((clear, wire)) = self.flying.front().cloned() else { return };
+                self.flying.push_back((clear, wire));
+            }
+            6 => self.peer.reset(),
+            7 => self.spoof(input.octets()),
+            8 => self.corrupt(input.u16()),
+            _ => (0..1 + input.u8() % 64).for_each(|_| self.arrive()),
+        }
+    }
+
+    fn send(&mut self, len: u8) {
+        if self.flying.len() < 400 {
+            let clear = clear(self.next, len);
+            self.next += 1;
+            let wire = self.peer.seal(&clear);
+            self.flying.push_back((clear, wire));
+        }
+    }
+
+    fn spoof(&mut self, wire: &[u8]) {
+        self.fooled |= open(&mut self.decryptor, wire).is_ok();
+    }
+
+    /// Line noise: one octet of the next packet differs.
+    fn corrupt(&mut self, at: u16) {
+        let Some((_, mut wire)) = self.flying.pop_front() else { return };
+        let at = usize::from(at) % wire.len();
+        wire[at] ^= 1 << (at % 8);
+        self.spoof(&wire);
+    }
+
+    fn arrive(&mut self) {
+        let Some((clear, wire)) = self.flying.pop_front() else { return };
+        let Ok(octets) = open(&mut self.decryptor, &wire) else { return };
+        if self.fooled {
+            return;
+        }
+        assert_eq!(octets, clear);
+        let number = number_of(&clear);
+        // Counts go round after 4096 packets; before that nothing is read twice.
+        assert!(self.read.is_none_or(|read| read < number || read - number > 4000));
+        self.read = Some(number);
+    }
+
+    /// On a good line everything is read again, soon: whatever came before.
+    fn recover(&mut self) {
+        self.flying.clear();
+        let is_read = (0..1500).any(|number| {
+            if self.decryptor.awaits_reset() && number % 8 == 0 {
+                self.peer.reset();
+            }
+            let clear = clear(number, 0);
+            let wire = self.peer.seal(&clear);
+            open(&mut self.decryptor, &wire) == Ok(clear)
+        });
+        assert!(is_read, "never read again");
+    }
+}
+
+fn number_of(clear: &[u8]) -> u32 {
+    super::common::inner::number(&clear[if clear[0] == 0x21 { 1 } else { 2 }..])
+}
+
+/// Our sender and the receiver of another kind. Losses, then a reset: what is read is right.
+fn to_model(kind: Kind, input: &mut Input) {
+    let method = Method { strength: Strength::Bits128, stateful: true };
+    let (mut encryptor, mut peer) = (Encryptor::new(&START, method), Receiver::new(kind, START));
+    let mut number = 0;
+    while !input.is_empty() {
+        let (lost, len) = (input.below(4) == 1, input.u8());
+        let count = if lost { input.u16() % 3800 } else { 1 + u16::from(input.u8()) };
+        for _ in 0..count {
+            number += 1;
+            let wire = seal(&mut encryptor, &clear(number, len));
+            if lost {
+                continue;
+            }
+            match peer.receive(&wire) {
+                Some(octets) => assert_eq!(octets, clear(number, len)),
+                None => encryptor.reset(),
+            }
+        }
+    }
+    let is_read = (0..3).any(|_| {
+        let octets = peer.receive(&seal(&mut encryptor, &clear(number, 0)));
+        encryptor.reset();
+        octets == Some(clear(number, 0))
+    });
+    assert!(is_read, "never read again by {kind:?}");
+}

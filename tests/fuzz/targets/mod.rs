@@ -1,0 +1,43 @@
+//! The bodies of all fuzz targets: functions of octets that panic when a promise is broken. The
+//! fuzzer and the replay of the corpora (tests/corpora.rs) call the same ones.
+
+#[path = "../../common/mod.rs"]
+#[allow(dead_code)] // the models of callers are for the scenarios
+pub mod common;
+
+mod cipher;
+mod client;
+mod config;
+mod control;
+mod inner;
+mod input;
+mod negotiation;
+mod server;
+mod wire;
+
+pub use cipher::mppe;
+pub use config::config;
+pub use control::control;
+pub use inner::ipv4;
+pub use negotiation::{ccp, ipcp, lcp};
+pub use server::server;
+pub use wire::{chap, gre, mppe_header, ppp, pptp};
+
+/// A target: its name is that of its folder in corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+pub const ALL: [Target; 13] = [
+    ("pptp", pptp),
+    ("gre", gre),
+    ("ppp", ppp),
+    ("chap", chap),
+    ("mppe_header", mppe_header),
+    ("ipv4", ipv4),
+    ("lcp", lcp),
+    ("ccp", ccp),
+    ("ipcp", ipcp),
+    ("config", config),
+    ("control", control),
+    ("mppe", mppe),
+    ("server", server),
+];
