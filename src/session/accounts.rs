@@ -155,6 +155,8 @@ impl Server<'_> {
                 self.end_call(slot, Cause::AccountChanged, now);
             }
         }
+        // A shorter login_timeout may end a connection earlier than it was waited for.
+        self.watch(self.next_deadline());
     }
 }
 
