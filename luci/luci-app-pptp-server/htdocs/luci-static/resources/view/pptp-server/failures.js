@@ -1,0 +1,176 @@
+// Why did it fail: the latest failed calls in plain words, and a self-check of the router.
+'use strict';
+'require view';
+'require ui';
+'require dom';
+'require poll';
+'require pptp-server.checks as checks';
+'require pptp-server.router as router';
+'require pptp-server.words as words';
+
+const SECONDS = 5;
+const MARKS = {
+	good: [ 'success', '✔', _('in order') ], bad: [ 'danger', '✘', _('to do') ],
+	note: [ 'warning', '!', _('note') ], unknown: [ '', '?', _('unknown') ]
+};
+
+// How many failed logins in a row stand in the list for the same caller and name, this one last.
+function inARow(failure, older) {
+	const same = older.filter((other) => other.peer == failure.peer && other.name === failure.name);
+	const end = same.findIndex((other) => !words.cause(other).blocks);
+
+	return (end < 0 ? same.length : end) + 1;
+}
+
+return view.extend({
+	load() {
+		return Promise.all([ router.failures(), router.mayCall('unblock'), router.status(), checks.collect(), router.mayStart() ]);
+	},
+
+	render([ failures, mayUnblock, status, facts, mayStart ]) {
+		this.mayUnblock = mayUnblock;
+		this.mayStart = mayStart;
+		this.all = false;
+		this.checkNode = E('div', { id: 'pptp-checks' });
+		this.counterNode = E('div', { id: 'pptp-counters' });
+		this.tableNode = new ui.Table([
+			_('When'), _('Caller'), _('Account'), _('What happened and what to do'), ...(mayUnblock ? [ _('Action') ] : [])
+		], { id: 'pptp-failures', classes: 'cbi-section-table', sortable: false });
+		this.show(failures);
+		this.showChecks(facts);
+		this.showCounters(status);
+		poll.add(() => this.refresh(), SECONDS);
+
+		return E('div', {}, [
+			E('h2', {}, [ _('Problems') ]), this.failureSection(), this.checkSection(), this.counterSection()
+		]);
+	},
+
+	failureSection() {
+		const box = E('input', { type: 'checkbox', id: 'pptp-all', change: (ev) => {
+			this.all = ev.target.checked;
+			this.show(this.failures);
+		} });
+
+		return E('div', { class: 'cbi-section' }, [
+			E('h3', {}, [ _('Failed calls') ]),
+			E('div', { class: 'cbi-section-descr' }, [ _('The server remembers the latest calls that failed or ended.'), ' ',
+				E('label', {}, [ box, ' ', _('Show also those that ended normally') ]) ]),
+			this.tableNode.render()
+		]);
+	},
+
+	checkSection() {
+		return E('div', { class: 'cbi-section' }, [
+			E('h3', {}, [ _('Self-check') ]),
+			E('div', { class: 'cbi-section-descr' }, [ _('What on this router may keep callers out.'), ' ',
+				E('button', { class: 'btn cbi-button', click: ui.createHandlerFn(this, 'handleCheck') }, [ _('Check again') ]) ]),
+			this.checkNode
+		]);
+	},
+
+	counterSection() {
+		return E('details', { class: 'cbi-section' }, [
+			E('summary', { style: 'cursor:pointer' }, [ _('Counters for experts') ]), this.counterNode
+		]);
+	},
+
+	refresh() {
+		return Promise.all([ router.failures(), router.status() ]).then(([ failures, status ]) => {
+			this.show(failures);
+			this.showCounters(status);
+		});
+	},
+
+	show(failures) {
+		const list = failures || [];
+		const shown = list.filter((failure) => this.all || !words.cause(failure).normal);
+		const empty = failures ? _('No call failed.') : _('The server does not run.');
+
+		this.failures = failures;
+		this.tableNode.update(shown.map((failure) => this.row(failure, list.slice(list.indexOf(failure) + 1))),
+			E('em', {}, [ empty ]));
+	},
+
+	row(failure, older) {
+		const cells = [
+			[ failure.ago, E('span', { title: words.time(failure.when) }, [ words.ago(failure.ago) ]) ],
+			[ failure.peer, E('span', {}, [ failure.peer || '–' ]) ],
+			[ failure.name, E('span', { style: 'overflow-wrap:anywhere' }, [ failure.name || '–' ]) ],
+			[ failure.cause, this.explain(failure, older) ]
+		];
+
+		return this.mayUnblock ? cells.concat([ this.action(failure) ]) : cells;
+	},
+
+	explain(failure, older) {
+		const cause = words.cause(failure);
+		const count = cause.blocks ? inARow(failure, older) : 1;
+
+		return E('div', {}, [
+			E('strong', {}, [ cause.what ]),
+			count > 1 ? ' ' + _('%d failed logins in a row.').format(count) : '',
+			cause.remedy ? E('div', {}, [ cause.remedy ]) : ''
+		]);
+	},
+
+	action(failure) {
+		if (!words.cause(failure).blocks)
+			return E('span', {}, [ '' ]);
+
+		return E('button', {
+			class: 'btn cbi-button', click: ui.createHandlerFn(this, 'handleUnblock', failure)
+		}, [ _('Unblock') ]);
+	},
+
+	handleUnblock(failure) {
+		return router.unblock(failure.peer, failure.name).then(() => {
+			ui.addNotification(null, E('p', {}, [ _('%s and the account "%s" may log in again at once.').format(failure.peer, failure.name) ]), 'info');
+		}, (error) => {
+			ui.addNotification(null, E('p', {}, [ _('Could not unblock: %s').format(error.message) ]), 'error');
+		});
+	},
+
+	handleCheck() {
+		return checks.collect().then((facts) => this.showChecks(facts));
+	},
+
+	handleStart() {
+		return router.start().then(() => this.handleCheck()).catch((error) =>
+			ui.addNotification(null, E('p', {}, [ error.message ]), 'error'));
+	},
+
+	showChecks(facts) {
+		const start = !facts.status && this.mayStart ? E('button', {
+			class: 'btn cbi-button cbi-button-apply', click: ui.createHandlerFn(this, 'handleStart')
+		}, [ _('Start') ]) : '';
+
+		dom.content(this.checkNode, [ E('table', { class: 'table' }, checks.rows(facts).map((row) => this.checkRow(row))), start ]);
+	},
+
+	checkRow(row) {
+		const [ style, mark, meaning ] = MARKS[row.state];
+
+		return E('tr', { class: 'tr', 'data-check': row.state }, [
+			E('td', { class: 'td', style: 'width:2em' }, [ E('span', { class: 'label ' + style, title: meaning }, [ mark ]) ]),
+			E('td', { class: 'td' }, [
+				E('strong', {}, [ row.title ]), E('div', {}, [ row.text ]),
+				row.remedy ? E('div', {}, [ E('em', {}, [ row.remedy ]) ]) : ''
+			])
+		]);
+	},
+
+	showCounters(status) {
+		const { discards, causes } = (status || {}).counters || {};
+		const rows = [ ...Object.entries(causes || {}), ...Object.entries(discards || {}) ].filter(([ , count ]) => count > 0);
+
+		dom.content(this.counterNode, rows.length
+			? [ E('table', { class: 'table' }, rows.map(([ name, count ]) => E('tr', { class: 'tr' }, [
+				E('td', { class: 'td' }, [ E('code', {}, [ name ]) ]), E('td', { class: 'td' }, [ String(count) ])
+			]))) ] : [ E('em', {}, [ _('Nothing counted yet.') ]) ]);
+	},
+
+	handleSaveApply: null,
+	handleSave: null,
+	handleReset: null
+});
