@@ -28,11 +28,13 @@ function label(part) {
 	return E('small', { style: 'position:absolute;left:5px;bottom:%d%%'.format(part * 100) });
 }
 
-// The next round number above a rate, so that the scale does not jump with each sample.
+// The next round number of bits per second above a rate of bytes, so that the scale does not jump
+// with each sample.
 function ceiling(rate) {
-	const step = 2 ** Math.ceil(Math.log2(Math.max(rate, 1250)));
+	const bits = Math.max(rate * 8, 8000);
+	const power = 10 ** Math.floor(Math.log10(bits));
 
-	return step * 1.25;
+	return [ 1, 2, 4, 8, 10, 20 ].find((step) => step * power > bits) * power / 8;
 }
 
 return baseclass.extend({

@@ -19,7 +19,7 @@
 
 const CONFIG = 'pptp-server';
 const STRENGTHS = {
-	weak: [ 'danger', _('Weak: easy to guess.') ],
+	weak: [ 'important', _('Weak: easy to guess.') ],
 	fair: [ 'warning', _('Fair: longer is better.') ],
 	strong: [ 'success', _('Strong.') ]
 };
@@ -209,7 +209,7 @@ return view.extend({
 			return E('span', {}, [ _('set') ]);
 
 		return account && account.password ? E('span', { class: 'label warning' }, [ _('readable in the file') ])
-			: E('span', { class: 'label danger' }, [ _('missing') ]);
+			: E('span', { class: 'label important' }, [ _('missing') ]);
 	},
 
 	checkPassword(id, value) {
@@ -254,7 +254,7 @@ return view.extend({
 		const notes = value ? [ E('span', { class: 'label ' + style }, [ text ]) ] : [];
 
 		if (twin)
-			notes.push(' ', E('span', { class: 'label danger' }, [ _('The account "%s" has the same password.').format(twin.username) ]));
+			notes.push(' ', E('span', { class: 'label important' }, [ _('The account "%s" has the same password.').format(twin.username) ]));
 
 		if (!password.isPlain(value))
 			notes.push(' ', E('span', { class: 'label warning' }, [ _('Some old devices cannot send letters beyond English.') ]));
@@ -307,6 +307,7 @@ return view.extend({
 	extras() {
 		const clear = accounts().filter((account) => account.password && password.isPlain(account.password));
 		const found = importer.candidates(this.old, accounts());
+		const usable = found.filter((candidate) => !candidate.obstacle).length;
 		const parts = [];
 
 		if (clear.length && !this.map.readonly)
@@ -315,9 +316,9 @@ return view.extend({
 				E('button', { class: 'btn cbi-button', click: ui.createHandlerFn(this, 'handleConvert', clear) }, [ _('Store hashes instead') ])
 			]));
 
-		if (found.length && !this.map.readonly)
+		if (usable && !this.map.readonly)
 			parts.push(E('p', {}, [
-				_('The server "pptpd" has accounts on this router: %d.').format(found.length), ' ',
+				_('The server "pptpd" has accounts on this router: %d.').format(usable), ' ',
 				E('button', { class: 'btn cbi-button', click: () => importer.show(found, (chosen) => this.handleImport(chosen)) }, [ _('Import accounts') ])
 			]));
 

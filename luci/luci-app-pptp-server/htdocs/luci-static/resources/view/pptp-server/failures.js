@@ -10,7 +10,7 @@
 
 const SECONDS = 5;
 const MARKS = {
-	good: [ 'success', '✔', _('in order') ], bad: [ 'danger', '✘', _('to do') ],
+	good: [ 'success', '✔', _('in order') ], bad: [ 'important', '✘', _('to do') ],
 	note: [ 'warning', '!', _('note') ], unknown: [ '', '?', _('unknown') ]
 };
 

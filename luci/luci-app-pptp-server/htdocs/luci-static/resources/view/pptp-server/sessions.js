@@ -19,7 +19,7 @@ return view.extend({
 	render([ status, mayDisconnect ]) {
 		this.mayDisconnect = mayDisconnect;
 		this.before = {};
-		this.graph = new graph();
+		this.graph = graph;
 		this.stateNode = E('p', { id: 'pptp-state' });
 		this.table = new ui.Table([
 			_('Name'), _('Address'), _('Calls from'), _('Connected'), _('From caller'), _('To caller'),
@@ -55,11 +55,11 @@ return view.extend({
 		return this.rates.reduce((sum, rate) => sum + rate[name], 0);
 	},
 
-	// Bytes per second since the last look; a session that was not there yet has none.
+	// Bytes per second since the last look; a session that was not there yet, or only just, has none.
 	rate(session, now) {
 		const last = this.before[session.id];
 
-		if (!last || last.session.since != session.since || now <= last.now)
+		if (!last || last.session.since != session.since || now < last.now + 0.5)
 			return { rx: 0, tx: 0 };
 
 		const between = (name) => Math.max(0, (session[name] - last.session[name]) / (now - last.now));
@@ -101,7 +101,7 @@ return view.extend({
 
 	encryption(session) {
 		if (!session.mppe)
-			return E('span', { class: 'label ' + (session.state == 'open' ? 'danger' : '') },
+			return E('span', { class: 'label ' + (session.state == 'open' ? 'important' : '') },
 				[ session.state == 'open' ? _('none') : '–' ]);
 
 		return E('span', { title: _('largest packet: %d octets').format(session.mtu) }, [ 'MPPE ' + session.mppe ]);
