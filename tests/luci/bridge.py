@@ -169,9 +169,11 @@ class Bridge(http.server.BaseHTTPRequestHandler):
         router, what = self.router, order.pop('do')
         if what in ('dial', 'fail'):
             return getattr(router.daemon, what)(order)
-        if what in ('start', 'stop'):
+        if what in ('start', 'stop', 'hang_up'):
             return getattr(router.daemon, what)()
-        if what == 'wan':
+        if what == 'reset':
+            router.reset(Daemon())
+        elif what == 'wan':
             router.networks[2]['ipv4-address'][0]['address'] = order['address']
         elif what == 'write':
             with open(router.store.path(order['config']), 'w', encoding='utf-8') as file:
@@ -180,7 +182,7 @@ class Bridge(http.server.BaseHTTPRequestHandler):
             return router.store.committed(order['config'])
         elif what == 'service':
             router.services[order['name']] = order['running']
-        return {'unblocked': router.daemon.unblocked, 'log': router.log}
+        return {**router.daemon.summary(), 'log': router.log, 'staged': router.store.all_changes()}
 
 
 def translations(lang):
@@ -221,6 +223,12 @@ PAGE = '''<!DOCTYPE html><html lang="%(lang)s"><head><meta charset="utf-8"><titl
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that closes a window in the middle of an answer is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     allow_reuse_address = True
 
 
@@ -230,6 +238,7 @@ def main():
               'guest': ('secret', Login([STATUS], False))}
     Bridge.tree = sys.argv[3] if len(sys.argv) > 3 else None
     Bridge.router = Router(Store(folder), Daemon(), load_acls(ACL), logins)
+    Bridge.router.store.on_commit = lambda config: Bridge.router.reload(config)
     server = Server(('127.0.0.1', port), Bridge)
     print('serving on port %d' % server.server_address[1], flush=True)
     server.serve_forever()

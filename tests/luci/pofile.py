@@ -21,6 +21,13 @@ def texts(path):
     return {found[at][1]: found[at + 1][1] for at in range(0, len(found), 2) if found[at][1]}
 
 
+def keys(path):
+    """The sentences of a template."""
+    with open(path, encoding='utf-8') as file:
+        found = [unquote(first, rest) for kind, first, rest in ENTRY.findall(file.read()) if kind == 'msgid']
+    return [text for text in found if text]
+
+
 def sentences(app):
     """{sentence: files that have it}: from the scripts, the menu and the access groups."""
     found = {}

@@ -57,12 +57,22 @@ class Router:
     """Answers ubus calls: {object: {method: function}}."""
 
     def __init__(self, store, daemon, acls, logins):
-        self.store, self.daemon, self.acls, self.logins = store, daemon, acls, logins
-        self.sessions = {}
+        self.store, self.acls, self.logins = store, acls, logins
+        self.reset(daemon)
+
+    def reset(self, daemon):
+        """As at the start."""
+        self.daemon, self.sessions, self.log = daemon, {}, []
         self.networks = copy.deepcopy(NETWORKS)
         self.services = {'dnsmasq': True, 'pptpd': False}
         self.modules = ['tun', 'nf_conntrack']
-        self.log = []
+        self.store.staged.clear()
+
+    def reload(self, config):
+        """What procd does after a change: starts the service when it is enabled."""
+        server = [section for section in self.store.committed(config) if section['.type'] == 'server']
+        if config == 'pptp-server' and server and server[0].get('enabled') == '1' and not self.daemon.running:
+            self.daemon.start()
 
     def login(self, name, password):
         """A new session, or None."""
@@ -76,7 +86,7 @@ class Router:
     def call(self, sid, name, method, args):
         """[code, answer]; the code 6 stands for what rpcd refuses."""
         login = self.sessions.get(sid)
-        self.log.append([name, method])
+        self.log.append([name, method, args])
         if name == 'session' and method == 'access' and login:
             return [OK, {'access': self.access(login, args)}]
         if login is None or not login.may_call(self.acls, name, method):

@@ -30,6 +30,14 @@ class Daemon:
         defaults = {'peer': '203.0.113.9', 'name': 'alice', 'cause': 'wrong_password', 'text': '', 'at': time.time()}
         self.failures.insert(0, {**defaults, **failure})
 
+    def hang_up(self):
+        for session in self.sessions:
+            self.fail({'peer': session['peer'], 'name': session['name'], 'cause': 'cleared'})
+        self.sessions = []
+
+    def summary(self):
+        return {'running': self.running, 'sessions': len(self.sessions), 'unblocked': self.unblocked}
+
     def shown(self, session):
         age = time.time() - session['born']
         keys = ('id', 'name', 'address', 'peer', 'mppe', 'mtu', 'state')

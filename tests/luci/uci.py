@@ -88,6 +88,9 @@ class Store:
         return {config: [list(map(str, change)) for change in changes]
                 for (owner, config), changes in self.staged.items() if owner == login and changes}
 
+    def all_changes(self):
+        return {config: len(changes) for (_owner, config), changes in self.staged.items() if changes}
+
     def revert(self, login):
         for key in [key for key in self.staged if key[0] == login]:
             del self.staged[key]

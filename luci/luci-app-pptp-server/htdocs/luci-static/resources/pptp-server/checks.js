@@ -247,11 +247,14 @@ function checkClash(facts) {
 	const title = _('No other PPTP server is in the way');
 	const other = facts.pptpd;
 
-	if (other && other.running)
+	if (!other)
+		return unknown(title);
+
+	if (other.running)
 		return bad(title, _('"pptpd" runs on this router and holds the port.'),
 			_('Import its accounts on the page Accounts, then stop and disable it under System, Startup.'));
 
-	return other && other.enabled ? note(title, _('"pptpd" is installed and starts with the router.'),
+	return other.enabled ? note(title, _('"pptpd" is installed and starts with the router.'),
 		_('Disable it under System, Startup.')) : good(title, _('There is none.'));
 }
 

@@ -6,6 +6,7 @@
 'require pptp-server.router as router';
 
 let seen = null;
+let last = Promise.resolve();
 
 // The same text for the same content, in whatever order the fields come.
 function fingerprint(value) {
@@ -40,8 +41,15 @@ return baseclass.extend({
 		return read().then((now) => { seen = now; });
 	},
 
-	// Runs `save` if nothing changed meanwhile; else asks first.
+	// Runs `save` if nothing changed meanwhile; else asks first. One after the other, so that a
+	// second press of a button does not take the first one's changes for somebody else's.
 	run(save) {
+		last = last.catch(() => null).then(() => this.attempt(save));
+
+		return last;
+	},
+
+	attempt(save) {
 		return read().then((now) => {
 			if (seen == null || now == seen)
 				return Promise.resolve(save()).then((result) => this.remember().then(() => result));
@@ -49,7 +57,7 @@ return baseclass.extend({
 			return new Promise((resolve, reject) => ask(() => {
 				seen = now;
 				ui.hideModal();
-				this.run(save).then(resolve, reject);
+				this.attempt(save).then(resolve, reject);
 			}));
 		});
 	}

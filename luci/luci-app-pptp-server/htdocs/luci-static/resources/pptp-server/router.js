@@ -73,9 +73,9 @@ return baseclass.extend({
 		return callAccess('ubus', 'rc', 'init');
 	},
 
-	// { running, enabled } of an init script; null when there is none or it may not be asked.
+	// { running, enabled } of an init script, empty when there is none; null when it may not be asked.
 	service(name) {
-		return orNull(callServices(name)).then((list) => L.isObject(list) ? list[name] || null : null);
+		return orNull(callServices(name)).then((list) => L.isObject(list) ? list[name] || {} : null);
 	},
 
 	start() {

@@ -103,7 +103,8 @@ return view.extend({
 
 		Object.assign(section, {
 			anonymous: true, addremove: true, nodescriptions: true,
-			addbtntitle: _('Add account'), modaltitle: (id) => uci.get(CONFIG, id, 'username') || _('New account')
+			// No names in the title: LuCI takes titles for HTML.
+			addbtntitle: _('Add account'), modaltitle: () => _('Account')
 		});
 		this.map = map;
 		this.section = section;
@@ -135,7 +136,17 @@ return view.extend({
 
 		option.rmempty = false;
 		option.validate = checkName;
-		option.textvalue = (id) => E('strong', {}, [ uci.get(CONFIG, id, name) || '–' ]);
+		option.textvalue = (id) => E('span', {}, [
+			E('strong', { style: 'overflow-wrap:anywhere' }, [ uci.get(CONFIG, id, name) || '–' ]), ' ', this.twice(id)
+		]);
+	},
+
+	// The server refuses a file in which a name stands twice.
+	twice(id) {
+		const name = uci.get(CONFIG, id, 'username');
+		const others = accounts().filter((other) => other.username === name && other['.name'] != id);
+
+		return others.length ? E('span', { class: 'label important' }, [ _('stands twice') ]) : '';
 	},
 
 	addenabled(section, name) {

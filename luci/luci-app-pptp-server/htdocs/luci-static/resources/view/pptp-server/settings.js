@@ -36,31 +36,31 @@ function sectionId() {
 	return found ? found['.name'] : uci.add(CONFIG, 'server', 'main');
 }
 
-// Keeps what the file says in words of its own (`on`, a list written as one option), unless the
-// value itself changes.
+// Keeps what the file says in words of its own (`on`, a list written as one option), and what it
+// leaves to the default, unless the value itself changes.
 function keepForm(option, row) {
-	if (row.kind == 'flag') {
-		option.load = (id) => {
-			const given = uci.get(CONFIG, id, row.name);
+	option.load = (id) => loaded(row, uci.get(CONFIG, id, row.name));
 
-			return given == null ? null : (options.isTrue(given) ? '1' : '0');
-		};
+	if (row.kind == 'flag' || row.kind == 'choice')
 		option.parse = function(id) {
 			const value = this.formvalue(id);
 
-			if (this.isActive(id) && value != (this.cfgvalue(id) || row.default))
+			if (value != (this.cfgvalue(id) || row.default))
 				this.write(id, value);
 
 			return Promise.resolve();
 		};
-	}
+}
 
+// What a field shows for what the file says.
+function loaded(row, given) {
 	if (row.kind == 'list')
-		option.load = (id) => {
-			const given = L.toArray(uci.get(CONFIG, id, row.name));
+		return L.toArray(given).length ? L.toArray(given) : null;
 
-			return given.length ? given : null;
-		};
+	if (row.kind == 'flag' && given != null)
+		return options.isTrue(given) ? '1' : '0';
+
+	return given == null ? null : given;
 }
 
 function limits(row) {
