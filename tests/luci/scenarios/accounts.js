@@ -159,6 +159,24 @@ module.exports = {
 		assert.deepEqual([ alice.username, alice.nt_hash ], [ 'alice2', '44ebba8d5312b8d611474411f56989ae' ]);
 	},
 
+	async 'a password that was typed into a dismissed window is forgotten'(browser) {
+		await reset();
+		await inWindow(browser, 'root', async (window) => {
+			await window.open('accounts');
+			await row(window, 'alice').locator('.cbi-button-edit').click();
+			await window.page.waitForSelector('.modal [data-name="username"]');
+			await fillName(window, 'bob');
+			await window.modalButton('Generate').click();
+			await save(window);
+			await window.page.waitForSelector('.modal [data-name="username"] .cbi-input-invalid');
+			await window.modalButton('Dismiss').click();
+			await window.modalGone();
+			await window.page.locator('.cbi-page-actions .cbi-button-save').click();
+			await window.page.waitForTimeout(700);
+		});
+		assert.deepEqual((await order('state')).staged, {});
+	},
+
 	async 'a weak or reused password is said'(browser) {
 		await reset();
 		await inWindow(browser, 'root', async (window) => {

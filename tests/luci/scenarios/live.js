@@ -7,7 +7,7 @@ const { order, reset, inWindow } = require('./common.js');
 const EVIL = '<img src=x onerror=window.pwned=1>';
 
 async function checkState(window, title) {
-	const place = window.page.locator('#pptp-checks tr', { hasText: title });
+	const place = window.page.locator('#pptp-checks tr', { has: window.page.locator('strong', { hasText: title }) });
 
 	return place.getAttribute('data-check');
 }

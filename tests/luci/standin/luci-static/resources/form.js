@@ -182,26 +182,26 @@ class GridSection extends Section {
 			.map((option) => Object.assign(Object.create(option), { map, section, data: {} }));
 
 		return map.render().then((node) => ui.showModal(this.modaltitle(id), [ node, E('div', { class: 'button-row' }, [
-			E('button', { class: 'btn', click: () => this.handleModalCancel() }, [ 'Dismiss' ]),
+			E('button', { class: 'btn', click: (ev) => this.handleModalCancel(map, ev) }, [ 'Dismiss' ]),
 			E('button', { class: 'btn cbi-button-positive', click: ui.createHandlerFn(this, 'handleModalSave', map) }, [ 'Save' ])
 		]) ]));
 	}
 
-	handleModalCancel() {
-		if (this.added)
+	handleModalCancel(map, ev, isSaving) {
+		if (this.added && !isSaving)
 			uci.remove(this.config, this.added);
 
 		this.added = null;
 		ui.hideModal();
 	}
 
-	handleModalSave(map) {
+	// As in LuCI: what is wrong is marked in the window, which stays open.
+	handleModalSave(map, ev) {
 		return map.save(null, true).then(() => {
-			this.added = null;
-			ui.hideModal();
+			this.handleModalCancel(map, ev, true);
 
 			return this.map.load().then(() => this.map.renderContents());
-		});
+		}).catch((error) => console.debug(error));
 	}
 }
 

@@ -114,10 +114,11 @@ return view.extend({
 		return map;
 	},
 
-	// Adding and removing go through the guard; a fresh password is shown after saving.
+	// Adding and removing go through the guard; a fresh password is shown after saving. What was
+	// typed into a window that is dismissed is forgotten, even if a part of it was right.
 	guardSection(section) {
 		const page = this;
-		const { handleModalSave, handleRemove, handleAdd } = form.GridSection.prototype;
+		const { handleModalSave, handleModalCancel, handleRemove, handleAdd } = form.GridSection.prototype;
 
 		section.handleAdd = function(ev) {
 			return handleAdd.call(this, ev, newName());
@@ -127,6 +128,14 @@ return view.extend({
 		};
 		section.handleModalSave = function(...args) {
 			return guard.run(() => handleModalSave.apply(this, args)).then(() => page.showFresh());
+		};
+		section.handleModalCancel = function(map, ev, isSaving) {
+			if (isSaving)
+				return handleModalCancel.call(this, map, ev, isSaving);
+
+			page.fresh = {};
+
+			return router.reloadConfig().then(() => handleModalCancel.call(this, map, ev, isSaving));
 		};
 	},
 
@@ -307,11 +316,13 @@ return view.extend({
 		return guide.show(uci.get(CONFIG, id, 'username') || '', known, options.value(serverSection(), 'port'));
 	},
 
-	// After a new password was saved: the instructions with it, once.
+	// After a new password was saved: the instructions with it, once. When something was refused the
+	// window is still open.
 	showFresh() {
+		const open = document.body.classList.contains('modal-overlay-active');
 		const id = Object.keys(this.fresh).find((candidate) => uci.get(CONFIG, candidate));
 
-		return id ? this.showGuide(id) : null;
+		return id && !open ? this.showGuide(id) : null;
 	},
 
 	// Below the table: passwords in clear text, and accounts of another server on this router.
