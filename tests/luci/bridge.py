@@ -15,7 +15,7 @@ import sys
 import urllib.parse
 
 import pofile
-from router import DENIED, Login, Router, load_acls
+from router import DENIED, NO_OBJECT, Login, Router, load_acls
 from standin_daemon import Daemon
 from uci import Store
 
@@ -160,7 +160,7 @@ class Bridge(http.server.BaseHTTPRequestHandler):
         result = self.router.call(sid, name, method, args)
         if result == [DENIED]:
             return {**frame, 'error': {'code': -32002, 'message': 'Access denied'}}
-        if result == [4] and name == 'pptp-server':
+        if result == [NO_OBJECT]:
             return {**frame, 'error': {'code': -32000, 'message': 'Object not found'}}
         return {**frame, 'result': result}
 

@@ -7,7 +7,8 @@ import secrets
 
 from uci import NotFound
 
-OK, INVALID, NO_METHOD, NOT_FOUND, DENIED = 0, 2, 3, 4, 6
+# ubus status codes; the last one stands for an object that is not there.
+OK, NOT_FOUND, DENIED, NO_OBJECT = 0, 4, 6, -1
 # Everything that luci-base itself grants to a login.
 BASE = {
     'read': {'ubus': {'uci': ['changes', 'get'], 'file': ['list'], 'luci': ['getFeatures'], 'session': ['access'],
@@ -103,7 +104,9 @@ class Router:
 
     def dispatch(self, sid, login, name, method, args):
         if name == 'pptp-server':
-            answer = self.daemon.call(method, args) if self.daemon.running else None
+            if not self.daemon.running:
+                return [NO_OBJECT]
+            answer = self.daemon.call(method, args)
             return [OK, answer] if answer is not None else [NOT_FOUND]
         if name == 'uci':
             return self.uci(sid, login, method, args)

@@ -46,7 +46,7 @@ class Daemon:
             octets = int(session[way + '_rate'] * age)
             counted.update({way + '_bytes': octets, way + '_packets': octets // 900})
         return {**{key: session[key] for key in keys}, **counted,
-                'since': int(session['born']), 'duration': int(age)}
+                'since': int(session['born']), 'seconds': int(age)}
 
     def call(self, method, args):
         """The answer, or None for an unknown method."""
@@ -56,14 +56,15 @@ class Daemon:
         return {'version': '0.1.0', 'uptime': int(time.time() - self.started), 'listening': ['0.0.0.0:1723'],
                 'device': 'pptps0', 'zone': 'lan', 'zone_joined': self.zone_joined,
                 'pool': '192.168.77.10-192.168.77.99', 'max_sessions': 32,
-                'counters': {'discards': {'gre_duplicate': 3, 'gre_late': 0}, 'causes': {'wrong_password': 2}},
+                'leased': len(self.sessions), 'local_ip': '192.168.77.1',
+                'discards': {'gre_duplicate': 3, 'gre_late': 0}, 'causes': {'wrong_password': 2},
                 'sessions': [self.shown(session) for session in self.sessions]}
 
     def ubus_failures(self, _args):
         now = time.time()
-        return {'failures': [{'when': int(failure['at']), 'ago': int(now - failure['at']),
+        return {'failures': [{'when': int(failure['at']), 'seconds': int(now - failure['at']),
                               **{key: failure[key] for key in ('peer', 'name', 'cause', 'text')}}
-                             for failure in self.failures]}
+                             for failure in reversed(self.failures)]}
 
     def ubus_disconnect(self, args):
         gone = [session for session in self.sessions
@@ -74,7 +75,10 @@ class Daemon:
         return {'count': len(gone)}
 
     def ubus_unblock(self, args):
-        self.unblocked.append({key: args.get(key) for key in ('address', 'name')})
+        wanted = {key: args.get(key) for key in ('address', 'name')}
+        if wanted in self.unblocked:
+            return None
+        self.unblocked.append(wanted)
         return {}
 
     def ubus_reload(self, _args):

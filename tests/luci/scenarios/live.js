@@ -108,6 +108,8 @@ module.exports = {
 			await window.shows('3 failed logins in a row', '#pptp-failures');
 			await window.button('Unblock', '#pptp-failures').click();
 			await window.shows('may log in again', '#maincontent');
+			await window.button('Unblock', '#pptp-failures').click();
+			await window.shows('has to wait', '#maincontent .alert-message');
 		});
 		assert.deepEqual((await order('state')).unblocked, [ { address: '203.0.113.8', name: 'alice' } ]);
 	},

@@ -51,7 +51,7 @@ return baseclass.extend({
 	// The latest failed or ended calls, newest first; null when the server does not run.
 	failures() {
 		return orNull(callFailures()).then((answer) => L.isObject(answer)
-			? L.toArray(answer.failures).sort((a, b) => a.ago - b.ago) : null);
+			? L.toArray(answer.failures).sort((a, b) => a.seconds - b.seconds) : null);
 	},
 
 	disconnect(id) {

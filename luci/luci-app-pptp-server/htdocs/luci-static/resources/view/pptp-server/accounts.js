@@ -305,7 +305,7 @@ return view.extend({
 
 		const last = this.failures.find((failure) => failure.name === name && words.cause(failure).normal);
 
-		return [ last ? _('last seen: %s').format(words.ago(last.ago)) : '–' ];
+		return [ last ? _('last seen: %s').format(words.ago(last.seconds)) : '–' ];
 	},
 
 	showGuide(id) {

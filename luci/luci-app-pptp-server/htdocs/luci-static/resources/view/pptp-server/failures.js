@@ -94,7 +94,7 @@ return view.extend({
 
 	row(failure, older) {
 		const cells = [
-			[ failure.ago, E('span', { title: words.time(failure.when) }, [ words.ago(failure.ago) ]) ],
+			[ failure.seconds, E('span', { title: words.time(failure.when) }, [ words.ago(failure.seconds) ]) ],
 			[ failure.peer, E('span', {}, [ failure.peer || '–' ]) ],
 			[ failure.name, E('span', { style: 'overflow-wrap:anywhere' }, [ failure.name || '–' ]) ],
 			[ failure.cause, this.explain(failure, older) ]
@@ -127,7 +127,11 @@ return view.extend({
 		return router.unblock(failure.peer, failure.name).then(() => {
 			ui.addNotification(null, E('p', {}, [ _('%s and the account "%s" may log in again at once.').format(failure.peer, failure.name) ]), 'info');
 		}, (error) => {
-			ui.addNotification(null, E('p', {}, [ _('Could not unblock: %s').format(error.message) ]), 'error');
+			// The server answers so when neither has to wait.
+			const nobody = /ubus code 4\b/.test(error.message);
+
+			ui.addNotification(null, E('p', {}, [ nobody ? _('Neither the address nor the account has to wait.')
+				: _('Could not unblock: %s').format(error.message) ]), nobody ? 'info' : 'error');
 		});
 	},
 
@@ -161,7 +165,7 @@ return view.extend({
 	},
 
 	showCounters(status) {
-		const { discards, causes } = (status || {}).counters || {};
+		const { discards, causes } = status || {};
 		const rows = [ ...Object.entries(causes || {}), ...Object.entries(discards || {}) ].filter(([ , count ]) => count > 0);
 
 		dom.content(this.counterNode, rows.length

@@ -80,7 +80,7 @@ return view.extend({
 			[ session.name, E('strong', {}, [ session.name || _('(not logged in yet)') ]) ],
 			[ session.address, E('span', {}, [ session.address || '–' ]) ],
 			[ session.peer, E('span', {}, [ session.peer ]) ],
-			[ session.duration, this.since(session) ],
+			[ session.seconds, this.since(session) ],
 			[ session.rx_bytes, this.traffic(session.rx_bytes, session.rx_packets, rate.rx) ],
 			[ session.tx_bytes, this.traffic(session.tx_bytes, session.tx_packets, rate.tx) ],
 			[ session.mppe, this.encryption(session) ]
@@ -92,7 +92,7 @@ return view.extend({
 	since(session) {
 		const state = session.state == 'open' ? '' : ' (' + (STATES[session.state] || session.state) + ')';
 
-		return E('span', { title: words.time(session.since) }, [ words.duration(session.duration) + state ]);
+		return E('span', { title: words.time(session.since) }, [ words.duration(session.seconds) + state ]);
 	},
 
 	traffic(bytes, packets, rate) {

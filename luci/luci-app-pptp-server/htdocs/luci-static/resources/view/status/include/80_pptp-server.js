@@ -27,7 +27,7 @@ return baseclass.extend({
 
 		return E('table', { class: 'table' }, [
 			row([ _('Name'), _('Address'), _('Calls from'), _('Connected') ], 'th'),
-			...open.map((session) => row([ session.name, session.address, session.peer, words.duration(session.duration) ], 'td'))
+			...open.map((session) => row([ session.name, session.address, session.peer, words.duration(session.seconds) ], 'td'))
 		]);
 	}
 });
