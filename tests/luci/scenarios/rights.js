@@ -95,6 +95,7 @@ module.exports = {
 			await window.open('accounts');
 			await window.button('How to dial in').click();
 			await window.shows('How to dial in', '.modal h4');
+			await window.page.waitForTimeout(700);
 			await shoot(window, 'instructions', 'phone');
 			assert(await width(window) <= 390, 'instructions');
 		}, PHONE);
@@ -113,6 +114,7 @@ module.exports = {
 			await window.open('accounts');
 			await window.button('Add account').click();
 			await window.modalButton('Generate').click();
+			await window.page.waitForTimeout(700);
 			await shoot(window, 'new-account', 'desktop');
 			assert(fs.existsSync(path.join(process.env.SHOTS, 'desktop-new-account.png')));
 		});

@@ -7,7 +7,7 @@
 'require ui';
 'require dom';
 'require poll';
-'require pptp-server.address as address';
+'require pptp-server.badge as badge';
 'require pptp-server.clipboard as clipboard';
 'require pptp-server.guard as guard';
 'require pptp-server.guide as guide';
@@ -19,9 +19,9 @@
 
 const CONFIG = 'pptp-server';
 const STRENGTHS = {
-	weak: [ 'important', _('Weak: easy to guess.') ],
-	fair: [ 'warning', _('Fair: longer is better.') ],
-	strong: [ 'success', _('Strong.') ]
+	weak: [ 'bad', _('Weak: easy to guess.') ],
+	fair: [ 'note', _('Fair: longer is better.') ],
+	strong: [ 'good', _('Strong.') ]
 };
 
 function accounts() {
@@ -109,7 +109,7 @@ return view.extend({
 		this.map = map;
 		this.section = section;
 		this.guardSection(section);
-		[ 'username', 'enabled', 'ip', 'nt_hash', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
+		[ 'username', 'nt_hash', 'ip', 'enabled', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
 
 		return map;
 	},
@@ -155,7 +155,7 @@ return view.extend({
 		const name = uci.get(CONFIG, id, 'username');
 		const others = accounts().filter((other) => other.username === name && other['.name'] != id);
 
-		return others.length ? E('span', { class: 'label important' }, [ _('stands twice') ]) : '';
+		return others.length ? badge.make('bad', _('stands twice')) : '';
 	},
 
 	addenabled(section, name) {
@@ -228,8 +228,8 @@ return view.extend({
 		if (account && account.nt_hash)
 			return E('span', {}, [ _('set') ]);
 
-		return account && account.password ? E('span', { class: 'label warning' }, [ _('readable in the file') ])
-			: E('span', { class: 'label important' }, [ _('missing') ]);
+		return account && account.password ? badge.make('note', _('readable in the file'))
+			: badge.make('bad', _('missing'));
 	},
 
 	checkPassword(id, value) {
@@ -263,21 +263,23 @@ return view.extend({
 
 		this.verdict = E('div', { class: 'pptp-verdict' });
 
-		return E('div', {}, [ node, ' ', generate, made, this.verdict ]);
+		return E('div', {}, [
+			E('div', { style: 'display:flex;flex-wrap:wrap;gap:.5em;align-items:center' }, [ node, generate ]), made, this.verdict
+		]);
 	},
 
 	// Under the field: how good the password is, and whether it is used twice.
 	judge(option, id, value) {
 		const name = this.modalName(option, id);
-		const [ style, text ] = STRENGTHS[password.strength(value, name)];
+		const [ kind, text ] = STRENGTHS[password.strength(value, name)];
 		const twin = value ? password.usedBy(value, id, accounts()) : null;
-		const notes = value ? [ E('span', { class: 'label ' + style }, [ text ]) ] : [];
+		const notes = value ? [ badge.make(kind, text) ] : [];
 
 		if (twin)
-			notes.push(' ', E('span', { class: 'label important' }, [ _('The account "%s" has the same password.').format(twin.username) ]));
+			notes.push(' ', badge.make('bad', _('The account "%s" has the same password.').format(twin.username)));
 
 		if (!password.isPlain(value))
-			notes.push(' ', E('span', { class: 'label warning' }, [ _('Some old devices cannot send letters beyond English.') ]));
+			notes.push(' ', badge.make('note', _('Some old devices cannot send letters beyond English.')));
 
 		dom.content(this.verdict, notes);
 	},
@@ -301,7 +303,7 @@ return view.extend({
 			.filter((session) => session.name === name && session.state == 'open');
 
 		if (sessions.length)
-			return sessions.map((session) => E('span', { class: 'label success' }, [ session.address ]));
+			return sessions.map((session) => badge.make('good', session.address));
 
 		const last = this.failures.find((failure) => failure.name === name && words.cause(failure).normal);
 
@@ -344,7 +346,7 @@ return view.extend({
 				E('button', { class: 'btn cbi-button', click: () => importer.show(found, (chosen) => this.handleImport(chosen)) }, [ _('Import accounts') ])
 			]));
 
-		return E('div', { class: 'cbi-section', id: 'pptp-extras' }, parts);
+		return E('div', { class: 'cbi-section', id: 'pptp-extras' }, [ ...parts ]);
 	},
 
 	handleConvert(clear) {

@@ -4,15 +4,17 @@
 'require ui';
 'require dom';
 'require poll';
+'require pptp-server.badge as badge';
 'require pptp-server.checks as checks';
 'require pptp-server.router as router';
 'require pptp-server.words as words';
 
 const SECONDS = 5;
 const MARKS = {
-	good: [ 'success', '✔', _('in order') ], bad: [ 'important', '✘', _('to do') ],
-	note: [ 'warning', '!', _('note') ], unknown: [ '', '?', _('unknown') ]
+	good: [ '✔', _('in order') ], bad: [ '✘', _('to do') ], note: [ '!', _('note') ], unknown: [ '?', _('unknown') ]
 };
+// Rows that look alike on a phone and on a desktop.
+const ROW = 'display:flex;gap:1em;padding:.6em .2em;border-bottom:1px solid rgba(128,128,128,.3)';
 
 // How many failed logins in a row stand in the list for the same caller and name, this one last.
 function inARow(failure, older) {
@@ -33,9 +35,7 @@ return view.extend({
 		this.all = false;
 		this.checkNode = E('div', { id: 'pptp-checks' });
 		this.counterNode = E('div', { id: 'pptp-counters' });
-		this.tableNode = new ui.Table([
-			_('When'), _('Caller'), _('Account'), _('What happened and what to do'), ...(mayUnblock ? [ _('Action') ] : [])
-		], { id: 'pptp-failures', classes: 'cbi-section-table', sortable: false });
+		this.failureNode = E('div', { id: 'pptp-failures' });
 		this.show(failures);
 		this.showChecks(facts);
 		this.showCounters(status);
@@ -56,7 +56,7 @@ return view.extend({
 			E('h3', {}, [ _('Failed calls') ]),
 			E('div', { class: 'cbi-section-descr' }, [ _('The server remembers the latest calls that failed or ended.'), ' ',
 				E('label', {}, [ box, ' ', _('Show also those that ended normally') ]) ]),
-			this.tableNode.render()
+			this.failureNode
 		]);
 	},
 
@@ -88,19 +88,21 @@ return view.extend({
 		const empty = failures ? _('No call failed.') : _('The server does not run.');
 
 		this.failures = failures;
-		this.tableNode.update(shown.map((failure) => this.row(failure, list.slice(list.indexOf(failure) + 1))),
-			E('em', {}, [ empty ]));
+		dom.content(this.failureNode, shown.length
+			? shown.map((failure) => this.row(failure, list.slice(list.indexOf(failure) + 1)))
+			: [ E('em', {}, [ empty ]) ]);
 	},
 
 	row(failure, older) {
-		const cells = [
-			[ failure.seconds, E('span', { title: words.time(failure.when) }, [ words.ago(failure.seconds) ]) ],
-			[ failure.peer, E('span', {}, [ failure.peer || '–' ]) ],
-			[ failure.name, E('span', { style: 'overflow-wrap:anywhere' }, [ failure.name || '–' ]) ],
-			[ failure.cause, this.explain(failure, older) ]
-		];
+		const name = failure.name ? _('account "%s"').format(failure.name) : _('not logged in');
+		const facts = [ words.ago(failure.seconds), failure.peer || '–', name ].join(' · ');
 
-		return this.mayUnblock ? cells.concat([ this.action(failure) ]) : cells;
+		return E('div', { class: 'pptp-row', style: ROW }, [
+			E('div', { style: 'flex:1;min-width:0;overflow-wrap:anywhere' }, [
+				E('small', { title: words.time(failure.when) }, [ facts ]), this.explain(failure, older)
+			]),
+			this.mayUnblock ? this.action(failure) : ''
+		]);
 	},
 
 	explain(failure, older) {
@@ -116,10 +118,10 @@ return view.extend({
 
 	action(failure) {
 		if (!words.cause(failure).blocks)
-			return E('span', {}, [ '' ]);
+			return '';
 
 		return E('button', {
-			class: 'btn cbi-button', click: ui.createHandlerFn(this, 'handleUnblock', failure)
+			class: 'btn cbi-button', style: 'align-self:center', click: ui.createHandlerFn(this, 'handleUnblock', failure)
 		}, [ _('Unblock') ]);
 	},
 
@@ -149,15 +151,15 @@ return view.extend({
 			class: 'btn cbi-button cbi-button-apply', click: ui.createHandlerFn(this, 'handleStart')
 		}, [ _('Start') ]) : '';
 
-		dom.content(this.checkNode, [ E('table', { class: 'table' }, checks.rows(facts).map((row) => this.checkRow(row))), start ]);
+		dom.content(this.checkNode, [ ...checks.rows(facts).map((row) => this.checkRow(row)), start ]);
 	},
 
 	checkRow(row) {
-		const [ style, mark, meaning ] = MARKS[row.state];
+		const [ mark, meaning ] = MARKS[row.state];
 
-		return E('tr', { class: 'tr', 'data-check': row.state }, [
-			E('td', { class: 'td', style: 'width:2em' }, [ E('span', { class: 'label ' + style, title: meaning }, [ mark ]) ]),
-			E('td', { class: 'td' }, [
+		return E('div', { class: 'pptp-row', style: ROW, 'data-check': row.state }, [
+			E('div', {}, [ badge.make(row.state, mark, meaning) ]),
+			E('div', { style: 'flex:1;min-width:0' }, [
 				E('strong', {}, [ row.title ]), E('div', {}, [ row.text ]),
 				row.remedy ? E('div', {}, [ E('em', {}, [ row.remedy ]) ]) : ''
 			])

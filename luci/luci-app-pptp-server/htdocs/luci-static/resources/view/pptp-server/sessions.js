@@ -4,6 +4,7 @@
 'require ui';
 'require dom';
 'require poll';
+'require pptp-server.badge as badge';
 'require pptp-server.graph as graph';
 'require pptp-server.router as router';
 'require pptp-server.words as words';
@@ -69,9 +70,9 @@ return view.extend({
 
 	summary(status) {
 		if (!status)
-			return [ E('span', { class: 'label warning' }, [ _('The server does not run.') ]) ];
+			return [ badge.make('note', _('The server does not run.')) ];
 
-		return [ _('Connected: %d of at most %d. Addresses: %s. Running since %s.').format(
+		return [ _('Connected: %d of at most %d. Addresses: %s. Running for %s.').format(
 			L.toArray(status.sessions).length, status.max_sessions, status.pool, words.duration(status.uptime)) ];
 	},
 
@@ -101,8 +102,7 @@ return view.extend({
 
 	encryption(session) {
 		if (!session.mppe)
-			return E('span', { class: 'label ' + (session.state == 'open' ? 'important' : '') },
-				[ session.state == 'open' ? _('none') : '–' ]);
+			return session.state == 'open' ? badge.make('bad', _('none')) : E('span', {}, [ '–' ]);
 
 		return E('span', { title: _('largest packet: %d octets').format(session.mtu) }, [ 'MPPE ' + session.mppe ]);
 	},

@@ -230,7 +230,7 @@ return view.extend({
 		const open = L.toArray(status.sessions).filter((session) => session.state == 'open').length;
 
 		return [ E('strong', {}, [ _('The server runs') ]), ' ',
-			_('since %s on %s. Callers connected: %d.').format(
+			_('for %s, on %s. Callers connected: %d.').format(
 				words.duration(status.uptime), L.toArray(status.listening).join(', '), open) ];
 	},
 
