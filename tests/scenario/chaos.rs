@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use pptp::config::{Config, Duplicate, Pool, User};
+use pptp::limits::LOGINS;
 use pptp::wire::gre;
 use pptp::wire::pptp::{Disconnect, Message, OutgoingCallReply};
 
@@ -337,7 +338,7 @@ impl Chaos<'_, '_> {
                 assert!((10..14).contains(&packet[15]) || packet[15] == 113, "source");
             }
         }
-        assert!(self.world.live() <= 5 && self.world.server.leased() <= 5);
+        assert!(self.world.live() <= 5 + LOGINS && self.world.server.leased() <= 5);
         self.world.events.clear();
         let is_over = |caller: &crate::common::caller::Caller| caller.id.is_none();
         self.world.callers.retain(|caller| !is_over(caller));
