@@ -6,11 +6,46 @@ use std::io::{self, Write as _};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pptp::config::LogLevel;
+use pptp::session::Event;
+use pptp::time::Instant;
 
 /// Octets of the longest line; what is longer is cut.
 const LINE: usize = 512;
 
+/// Lines of events in one second; a crowd of strangers must not push everything else out of a small
+/// log.
+const LINES_PER_SECOND: u32 = 50;
+
 struct StandardError;
+
+/// How many events were logged in this second.
+#[derive(Default)]
+pub struct Quota {
+    second: u64,
+    lines: u32,
+}
+
+impl Quota {
+    /// Logs the event, unless its second has had enough; what was left out is counted, and said
+    /// once the second is over.
+    pub fn log(&mut self, event: &Event, now: Instant) {
+        let second = now.0 / 1000;
+        if second != self.second {
+            let left_out = self.lines.saturating_sub(LINES_PER_SECOND);
+            if left_out > 0 {
+                log::warn!("{left_out} more events within a second, not logged one by one");
+            }
+            *self = Quota { second, lines: 0 };
+        }
+        let level = level(event.level());
+        if log::log_enabled!(level) {
+            self.lines += 1;
+            if self.lines <= LINES_PER_SECOND {
+                log::log!(level, "{event}");
+            }
+        }
+    }
+}
 
 /// Logs from now on, as verbose as `level`.
 pub fn start(level: LogLevel) {
@@ -31,7 +66,7 @@ pub fn set_level(level: LogLevel) {
 }
 
 /// The level of an event of the library.
-pub fn level(level: LogLevel) -> Level {
+fn level(level: LogLevel) -> Level {
     match level {
         LogLevel::Error => Level::Error,
         LogLevel::Warn => Level::Warn,

@@ -19,7 +19,7 @@ use std::io::ErrorKind;
 use std::mem;
 use std::time::Duration;
 
-use ::log::{debug, info, log, trace, warn};
+use ::log::{debug, info, trace, warn};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
@@ -58,6 +58,7 @@ pub struct World<'w, 'a> {
     /// Whether the server may have something to say on a control connection. Data packets, which
     /// are nearly all there is, never lead to that, and so cost no look at every connection.
     may_answer: bool,
+    quota: log::Quota,
     reseed_at: Instant,
     /// When the goodbye ends at the latest, once it has begun.
     stop_at: Option<Instant>,
@@ -94,6 +95,7 @@ impl<'w, 'a> World<'w, 'a> {
             packet: Packet::new(),
             ready: Ready::default(),
             may_answer: false,
+            quota: log::Quota::default(),
             stop_at: None,
         }
     }
@@ -146,7 +148,7 @@ impl<'w, 'a> World<'w, 'a> {
             self.open.gre.send(&self.packet, path);
         }
         while let Some(event) = self.server.poll_event() {
-            log!(log::level(event.level()), "{event}");
+            self.quota.log(&event, now);
             self.open.ubus.notify(&event, now);
         }
     }

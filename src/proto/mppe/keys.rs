@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 
 use super::Strength;
 use super::stream::Stream;
-use cipher::Arc4;
+use pptp_cipher::Arc4;
 
 /// The session key of one direction, with the start key that each change needs.
 #[derive(Clone)]

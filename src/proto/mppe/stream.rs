@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use cipher::Arc4;
+use pptp_cipher::Arc4;
 
 /// Octets of a packet that can be looked at: protocol field and the longest IPv4 header.
 pub const HEAD: usize = 64;
