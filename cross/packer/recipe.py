@@ -5,8 +5,10 @@ an install block the INSTALL_* commands. Anything else in an install block is an
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from . import lmo
 
 MODES = {"INSTALL_BIN": 0o755, "INSTALL_DATA": 0o644, "INSTALL_CONF": 0o600}
 
@@ -161,3 +163,24 @@ def add_tree(package, folder, prefix):
         if path.is_file():
             mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
             package.files[str(prefix / path.relative_to(folder))] = File(mode, path.read_bytes())
+
+
+# How LuCI's list of languages names them.
+LANGUAGES = {"de": "Deutsch (German)", "es": "Español (Spanish)", "fr": "Français (French)",
+             "pl": "Polski (Polish)", "pt_BR": "Português do Brasil (Brazilian Portuguese)",
+             "ru": "Русский (Russian)", "uk": "Українська (Ukrainian)", "zh_Hans": "简体中文 (Chinese Simplified)"}
+
+
+def translation_packages(folder, page):
+    """One package for each folder of po/ but the template's, as luci.mk makes them."""
+    basename = folder.name.removeprefix("luci-app-")
+    for path in sorted(folder.glob("po/*/*.po")):
+        language = path.parent.name
+        code = language.replace("_", "-").lower()
+        name = f"luci-i18n-{basename}-{code}"
+        enable = f"uci set luci.languages.{code.replace('-', '_')}='{LANGUAGES.get(language, language)}'; uci commit luci\n"
+        title = f"{folder.name} - {language} translation"
+        yield replace(page, name=name, title=title, description=title, depends=["libc", folder.name], files={
+            f"/etc/uci-defaults/{name}": File(0o644, enable.encode()),
+            f"/usr/lib/lua/luci/i18n/{path.stem}.{code}.lmo": File(0o644, lmo.build(path.read_text())),
+        })

@@ -155,3 +155,10 @@ def named(names, values):
 
 def text_only(values):
     return {name: body.decode() for name, body in values.items()}
+
+
+def read_lmo(octets):
+    """[(hash, number of forms, translation)] in the order of the index."""
+    start, = struct.unpack(">I", octets[-4:])
+    entries = struct.iter_unpack(">IIII", octets[start:-4])
+    return [(key, forms, octets[at:at + length]) for key, forms, at, length in entries]

@@ -16,7 +16,7 @@ import formats
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "cross"))
-from packer import apk, ipk, recipe  # noqa: E402
+from packer import apk, ipk, lmo, recipe  # noqa: E402
 
 OUT = ROOT / "target/openwrt"
 FEED = ROOT / "openwrt/pptp-server"
@@ -51,6 +51,7 @@ def check(report, target):
     with_opkg(report, target, paths[0])
     with_apk(report, target, paths[1])
     check_page(report, version)
+    check_translation(report)
 
 
 def check_ipk(report, target, version, found, files):
@@ -169,6 +170,41 @@ def check_page(report, version):
     report.equal("luci ipk: architecture", both["ipk"].info["Architecture"], "all")
     report.equal("luci apk: architecture", both["apk"].info["arch"], b"noarch")
     report.check("luci: needs the server", "pptp-server" in both["ipk"].info["Depends"].split(", "))
+
+
+PO = r'''msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\n"
+
+#: a comment
+msgid "Cancel"
+msgstr "Abbrechen"
+
+msgctxt "menu"
+msgid "Open \"x\""
+msgstr "Öffne \"x\""
+
+msgid "%d call"
+msgid_plural "%d calls"
+msgstr[0] "%d Anruf"
+msgstr[1] ""
+"%d Anrufe"
+
+msgid "Same"
+msgstr "Same"
+
+msgid "None"
+msgstr ""
+'''
+# Hash of the sentence, number of forms, translation; the hashes come from LuCI's own program.
+LMO = [(0, 0, b"nplurals=2; plural=(n != 1);"), (0x2BB5AA39, 2, b"%d Anruf"), (0x6290B9AA, 2, b"%d Anrufe"),
+       (0xAE5DEB3A, 1, b"Abbrechen"), (0xB7275C58, 1, 'Öffne "x"'.encode())]
+
+
+def check_translation(report):
+    report.equal("a translation in LuCI's form", formats.read_lmo(lmo.build(PO)), LMO)
+    report.equal("no translation, no file", lmo.build('msgid "None"\nmsgstr ""\n'), b"")
 
 
 def with_opkg(report, target, package):
