@@ -19,9 +19,9 @@ function honest() {
 	return E('div', {}, [
 		E('p', {}, [ _('Lets devices that know no other VPN than PPTP into this network: an old Windows, a camera, a set-top box, a phone from before Android 12.') ]),
 		E('p', {}, [
-			E('strong', {}, [ _('What it protects: ') ]),
+			E('strong', {}, [ _('What it protects:') ]), ' ',
 			_('strangers cannot log in, and a neighbour who happens to see the traffic cannot read it.'), ' ',
-			E('strong', {}, [ _('What it does not protect: ') ]),
+			E('strong', {}, [ _('What it does not protect:') ]), ' ',
 			_('whoever records the traffic on purpose can break PPTP within a day, however good the password is, and read everything. For anything that must stay secret use WireGuard, which is safe and faster.'), ' ',
 			E('a', { href: 'https://openwrt.org/docs/guide-user/services/vpn/wireguard/start', target: '_blank', rel: 'noreferrer' },
 				[ _('How to set up WireGuard') ])
