@@ -167,11 +167,13 @@ impl<'w, 'b> Blob<'w, 'b> {
     }
 
     /// A number.
+    #[inline(never)]
     pub fn u32(&mut self, id: u8, value: u32) {
         attribute(self.0, u32::from(id) << 24, |writer| writer.u32(value));
     }
 
     /// A text.
+    #[inline(never)]
     pub fn text(&mut self, id: u8, value: &str) {
         attribute(self.0, u32::from(id) << 24, |writer| put_text(writer, value));
     }
@@ -192,16 +194,19 @@ pub struct Table<'w, 'b>(&'w mut Writer<'b>);
 
 impl Table<'_, '_> {
     /// A truth value.
+    #[inline(never)]
     pub fn bool(&mut self, name: &str, value: bool) {
         self.field(name, kind::INT8, |writer| writer.u8(value.into()));
     }
 
     /// A number that shall be shown without a sign is less than 2^31 here.
+    #[inline(never)]
     pub fn u32(&mut self, name: &str, value: u32) {
         self.field(name, kind::INT32, |writer| writer.u32(value));
     }
 
     /// A number.
+    #[inline(never)]
     pub fn u64(&mut self, name: &str, value: u64) {
         self.field(name, kind::INT64, |writer| writer.put(&value.to_be_bytes()));
     }
@@ -223,9 +228,7 @@ impl Table<'_, '_> {
 
     fn field(&mut self, name: &str, kind: u8, data: impl FnOnce(&mut Writer)) {
         attribute(self.0, EXTENDED | u32::from(kind) << 24, |writer| {
-            writer.u16(name.len() as u16);
-            writer.put(name.as_bytes());
-            writer.padded(&[], 1 + padding(2 + name.len() + 1));
+            put_name(writer, name);
             data(writer);
         });
     }
@@ -233,12 +236,31 @@ impl Table<'_, '_> {
 
 /// Writes an attribute; its length is known when its data stands there.
 fn attribute(writer: &mut Writer, head: u32, data: impl FnOnce(&mut Writer)) {
-    let at = writer.len();
-    writer.u32(0);
+    let at = begin(writer);
     data(writer);
+    end(writer, at, head);
+}
+
+// There are hundreds of attributes and none is in a hurry: these three stand once in the program.
+
+#[inline(never)]
+fn begin(writer: &mut Writer) -> usize {
+    writer.u32(0);
+    writer.len().saturating_sub(HEAD)
+}
+
+#[inline(never)]
+fn end(writer: &mut Writer, at: usize, head: u32) {
     let length = writer.len() - at;
     writer.patch_u32(at, head | length as u32 & LENGTH);
     writer.padded(&[], padding(length));
+}
+
+#[inline(never)]
+fn put_name(writer: &mut Writer, name: &str) {
+    writer.u16(name.len() as u16);
+    writer.put(name.as_bytes());
+    writer.padded(&[], 1 + padding(2 + name.len() + 1));
 }
 
 /// A text ends with a NUL, and has none before that.

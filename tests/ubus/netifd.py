@@ -23,7 +23,8 @@ class Netifd:
             select.select([self.bus], [], [], 0.2)
             while (message := self.bus.receive(0)) is not None:
                 self.bus.serve(message)
-            gone = [n for n, (config, _) in self.interfaces.items() if not exists(config["device"])]
+            gone = [name for name, (config, _, index) in self.interfaces.items()
+                    if number(config["device"]) != index]
             for name in self.doomed + gone:
                 self.remove(name)
             self.doomed.clear()
@@ -46,20 +47,22 @@ class Netifd:
     def offer(self, name, config):
         methods = {"remove": lambda _: (self.doomed.append(name), (OK, None))[1],
                    "status": lambda _: (OK, {"up": True, "data": {"zone": config["zone"]}})}
-        self.interfaces[name] = (config, self.bus.add(f"network.interface.{name}", methods))
+        thing = self.bus.add(f"network.interface.{name}", methods)
+        self.interfaces[name] = (config, thing, number(config["device"]))
 
     def remove(self, name):
-        config, thing = self.interfaces.pop(name, (None, None))
+        config, thing, _ = self.interfaces.pop(name, (None, None, None))
         if config:
             ip("link", "set", config["device"], "down")
             self.bus.remove(thing)
 
 
-def exists(device):
+def number(device):
+    """The number of a device; one that is made anew has another one."""
     try:
-        return bool(socket.if_nametoindex(device))
+        return socket.if_nametoindex(device)
     except OSError:
-        return False
+        return None
 
 
 def ip(*arguments):

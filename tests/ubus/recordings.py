@@ -82,6 +82,16 @@ class Replay:
         self.known[before.to_bytes(4, "big")] = now.to_bytes(4, "big")
 
 
-def replay(path, name, connections=None):
-    entries = [e for e in load(name) if connections is None or e["conn"] in connections]
+def runs(name):
+    """The messages of a recording, one list for each life of ubusd; in f-restart a connection is
+    one, and its second ends with a caller who was not recorded."""
+    entries = load(name)
+    if name != "f-restart":
+        return [entries]
+    calls = [e for e in entries if (e["dir"], e["type"]) == ("D>C", "INVOKE")]
+    entries = entries[:entries.index(calls[0])]
+    return [[e for e in entries if e["conn"] == connection] for connection in (1, 2)]
+
+
+def replay(path, entries):
     return Replay(path, entries).run()

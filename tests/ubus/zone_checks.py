@@ -3,6 +3,7 @@ import signal
 
 from bed import GATEWAY
 from busbed import call, meet, on_bus, serve
+from busclient import Refused
 from suite import scenario
 
 INTERFACE = "network.interface.pptpsrv"
@@ -11,9 +12,10 @@ ROUTE = "192.168.77.64/27"
 
 def zone(client):
     """The zone that netifd has, or None."""
-    if not client.has(INTERFACE):
+    try:
+        return client.call(INTERFACE, "status", timeout=1)["data"]["zone"]
+    except (Refused, TimeoutError):      # it is not there, or goes right now
         return None
-    return client.call(INTERFACE, "status")["data"]["zone"]
 
 
 def joined(bed, client, name, timeout=10):

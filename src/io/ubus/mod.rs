@@ -108,12 +108,18 @@ impl Ubus {
         if !due && !self.has_more() {
             return Wants::default();
         }
-        if self.client.wants_connection(now) {
-            self.connect(registry, now);
-        }
         let zone_joined = self.client.zone().is_joined();
-        let mut context = Context { server, control, zone_joined, now, wants: Wants::default() };
-        self.guarded(now, |ubus, socket| ubus.talk(socket, &mut context));
+        let context = Context { server, control, zone_joined, now, wants: Wants::default() };
+        self.work(context, registry)
+    }
+
+    /// Nearly every turn of the loop is a packet's: what is seldom done stays out of its way.
+    #[cold]
+    fn work(&mut self, mut context: Context, registry: &Registry) -> Wants {
+        if self.client.wants_connection(context.now) {
+            self.connect(registry, context.now);
+        }
+        self.guarded(context.now, |ubus, socket| ubus.talk(socket, &mut context));
         context.wants
     }
 
