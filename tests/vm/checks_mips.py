@@ -29,11 +29,6 @@ def mips_login(bed):
 
 
 @check
-def mips_stateful(bed):
-    return checks_login.stateful(bed)
-
-
-@check
 def mips_throughput(bed):
     return checks_login.throughput(bed)
 
@@ -42,16 +37,6 @@ def mips_throughput(bed):
 def mips_wrong_password(bed):
     checks_refusal.wrong_password(bed)
     bed.first.dial(ALICE).wait_open().expect_ping()
-
-
-@check
-def mips_caller_to_caller(bed):
-    return checks_login.caller_to_caller(bed)
-
-
-@check
-def mips_client_killed(bed):
-    checks_life.client_killed(bed)
 
 
 @check
