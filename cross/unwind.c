@@ -14,6 +14,13 @@ unsigned long _Unwind_GetIP(void *frame)
 	return 0;
 }
 
+/* On ARM _Unwind_GetIP is an inline function around this one. */
+int _Unwind_VRS_Get(void *frame, int class, unsigned number, int kind, void *value)
+{
+	*(unsigned long *)value = 0;
+	return 0;
+}
+
 unsigned long _Unwind_GetIPInfo(void *frame, int *before_instruction)
 {
 	return *before_instruction = 0;
