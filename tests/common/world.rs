@@ -92,6 +92,8 @@ pub struct World<'a> {
     pub events: Vec<Event>,
     /// GRE packets that the server sent.
     pub gre_sent: usize,
+    /// Octets in them.
+    pub gre_octets: usize,
     /// Octets that the server wrote to control connections.
     pub control_sent: usize,
     packet: Packet,
@@ -107,6 +109,7 @@ impl<'a> World<'a> {
             tun: Vec::new(),
             events: Vec::new(),
             gre_sent: 0,
+            gre_octets: 0,
             control_sent: 0,
             packet: Packet::new(),
         }
@@ -372,6 +375,7 @@ impl<'a> World<'a> {
             assert_ne!(protocol, ppp::protocol::IPV4, "a clear packet although MPPE is required");
         }
         self.gre_sent += 1;
+        self.gre_octets += octets.len();
         let (now, callers) = (self.now, &mut self.callers);
         let has_call = |caller: &&mut Caller| {
             caller.address == path.remote

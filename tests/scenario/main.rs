@@ -7,6 +7,7 @@ mod accounts;
 mod chaos;
 mod goodbye;
 mod gre;
+mod hostile;
 mod open;
 mod policies;
 mod renegotiation;
