@@ -9,6 +9,7 @@ mod goodbye;
 mod gre;
 mod hostile;
 mod open;
+mod personalities;
 mod policies;
 mod renegotiation;
 mod silence;
