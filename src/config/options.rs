@@ -110,7 +110,7 @@ pub const SERVER: &[Row] = &[
         name: "zone",
         field: Field::Name(limits::ZONE_NAME, ZONE, |d| d.config.zone.as_mut_view()),
         default: "lan",
-        help: "Firewall zone that the callers join.",
+        help: "Firewall zone that the callers join; `none` is no zone.",
     },
     Row {
         name: "device",
