@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import socketserver
 import sys
 import urllib.parse
@@ -171,7 +172,9 @@ class Bridge(http.server.BaseHTTPRequestHandler):
             return getattr(router.daemon, what)(order)
         if what in ('start', 'stop', 'hang_up'):
             return getattr(router.daemon, what)()
-        if what == 'reset':
+        if what == 'keep':
+            shutil.copy(router.store.path('pptp-server'), router.store.path('kept'))
+        elif what == 'reset':
             router.reset(Daemon())
         elif what == 'wan':
             router.networks[2]['ipv4-address'][0]['address'] = order['address']

@@ -67,15 +67,27 @@ class Base {
 	}
 }
 
+// The forms on the page.
+function maps() {
+	return [ ...document.querySelectorAll('#maincontent .cbi-map') ].map((node) => node.map);
+}
+
+// A button below the page, if the view has what it does.
+function footerButton(view, name, style, label) {
+	const locked = maps().length && maps().every((map) => map.readonly);
+
+	return view[name] ? E('button', {
+		class: 'btn cbi-button ' + style, disabled: locked ? '' : null,
+		click: (ev) => Promise.resolve(view[name](ev)).catch((error) => console.debug(error))
+	}, [ label ]) : '';
+}
+
+// What a view calls its own methods must not clash with anything but LuCI's names.
 class View extends Base {
 	load() {}
 
-	maps() {
-		return [ ...document.querySelectorAll('#maincontent .cbi-map') ].map((node) => node.map);
-	}
-
 	handleSave() {
-		return Promise.all(this.maps().map((map) => map.save()));
+		return Promise.all(maps().map((map) => map.save()));
 	}
 
 	handleSaveApply(ev) {
@@ -83,26 +95,17 @@ class View extends Base {
 	}
 
 	handleReset() {
-		return Promise.all(this.maps().map((map) => map.renderContents()));
+		return Promise.all(maps().map((map) => map.renderContents()));
 	}
 
-	button(name, style, label) {
-		const locked = this.maps().length && this.maps().every((map) => map.readonly);
-
-		return this[name] ? E('button', {
-			class: 'btn cbi-button ' + style, disabled: locked ? '' : null,
-			click: (ev) => Promise.resolve(this[name](ev)).catch((error) => console.debug(error))
-		}, [ label ]) : '';
-	}
-
-	start() {
+	showStandin() {
 		const place = document.getElementById('view');
 
 		return Promise.resolve(this.load()).then((data) => this.render(data)).then((nodes) => {
 			dom.content(place, nodes);
 			append(place, E('div', { class: 'cbi-page-actions' }, [
-				this.button('handleSaveApply', 'cbi-button-apply', _('Save & Apply')),
-				this.button('handleSave', 'cbi-button-save', _('Save')), this.button('handleReset', 'cbi-button-reset', _('Reset'))
+				footerButton(this, 'handleSaveApply', 'cbi-button-apply', _('Save & Apply')),
+				footerButton(this, 'handleSave', 'cbi-button-save', _('Save')), footerButton(this, 'handleReset', 'cbi-button-reset', _('Reset'))
 			]));
 		});
 	}

@@ -34,7 +34,7 @@ return baseclass.extend({
 	Table,
 
 	instantiateView(name) {
-		return L.require('view.' + name.replace(/\//g, '.')).then((view) => view.start());
+		return L.require('view.' + name.replace(/\//g, '.')).then((view) => view.showStandin());
 	},
 
 	showModal(title, children, ...classes) {

@@ -153,14 +153,20 @@ return baseclass.extend({
 			const warnings = [ warning(place), portWarning(port) ].filter((text) => text);
 			const parts = this.parts(place.host, name, password);
 
-			ui.showModal(_('How to dial in'), [
+			const content = E('div', {}, [
 				...warnings.map((text) => E('div', { class: 'alert-message warning' }, [ text ])),
 				password ? E('div', { class: 'alert-message notice' },
 					[ _('The password is shown only now. Copy it before you close this window.') ]) : '',
-				...parts.map((part, at) => section(part, at == 0)),
-				E('div', { class: 'right' }, [
-					E('button', { class: 'btn cbi-button', click: ui.hideModal }, [ _('Close') ])
-				])
+				...parts.map((part, at) => section(part, at == 0))
+			]);
+			// A closed window stays in the page; the password must not stay in it.
+			const close = () => {
+				content.remove();
+				ui.hideModal();
+			};
+
+			ui.showModal(_('How to dial in'), [
+				content, E('div', { class: 'right' }, [ E('button', { class: 'btn cbi-button', click: close }, [ _('Close') ]) ])
 			]);
 		});
 	}
