@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Serves the LuCI page without a router: files, the page around a view, ubus calls as JSON-RPC.
 
-bridge.py PORT FOLDER [LUCI_TREE]; FOLDER has the UCI files. Without a LuCI tree the views run on
+bridge.py PORT FOLDER [LUCI_TREE]; FOLDER has the UCI files. REAL_SERVER=BINARY: behind the page
+is that server instead of a stand-in for it. Without a LuCI tree the views run on
 the small stand-in of LuCI's client code in this folder. POST /test sets what the router is like.
 """
 
@@ -11,13 +12,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import socketserver
 import sys
 import urllib.parse
 
 import pofile
+import real_proxy
+import standin_daemon
 from router import DENIED, NO_OBJECT, Login, Router, load_acls
-from standin_daemon import Daemon
 from uci import Store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -59,7 +62,7 @@ class Bridge(http.server.BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = 'HTTP/1.1'
-    router = tree = None
+    router = tree = make_daemon = None
 
     def log_message(self, *_args):
         pass
@@ -175,7 +178,9 @@ class Bridge(http.server.BaseHTTPRequestHandler):
         if what == 'keep':
             shutil.copy(router.store.path('pptp-server'), router.store.path('kept'))
         elif what == 'reset':
-            router.reset(Daemon())
+            router.reset(self.make_daemon())
+        elif what in ('ping', 'ended', 'drop'):
+            return router.daemon.order(what, **order)
         elif what == 'wan':
             router.networks[2]['ipv4-address'][0]['address'] = order['address']
         elif what == 'write':
@@ -235,16 +240,34 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     allow_reuse_address = True
 
 
+def daemon_maker(folder):
+    """A function that gives a server as it is at the start."""
+    binary = os.environ.get('REAL_SERVER')
+    if not binary:
+        return standin_daemon.Daemon
+    real = real_proxy.Daemon(binary, os.path.join(folder, 'pptp-server'))
+
+    def fresh():
+        real.stop()
+        return real
+    return fresh
+
+
 def main():
     port, folder = int(sys.argv[1]), sys.argv[2]
     logins = {'root': ('secret', Login([FULL, STATUS], True)), 'reader': ('secret', Login([FULL, STATUS], False)),
               'guest': ('secret', Login([STATUS], False))}
     Bridge.tree = sys.argv[3] if len(sys.argv) > 3 else None
-    Bridge.router = Router(Store(folder), Daemon(), load_acls(ACL), logins)
+    Bridge.make_daemon = staticmethod(daemon_maker(folder))
+    Bridge.router = Router(Store(folder), Bridge.make_daemon(), load_acls(ACL), logins)
     Bridge.router.store.on_commit = lambda config: Bridge.router.reload(config)
     server = Server(('127.0.0.1', port), Bridge)
     print('serving on port %d' % server.server_address[1], flush=True)
-    server.serve_forever()
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit())
+    try:
+        server.serve_forever()
+    finally:
+        Bridge.router.daemon.end()
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-// Runs the scenarios in Chromium; one line for each. browser.js [WORD]: only those with the word.
+// Runs the scenarios in Chromium; one line for each. browser.js KIND [WORD]: those for a stand-in of
+// the server or for the real one, and of them only those with the word.
 'use strict';
 
 const { chromium } = require('playwright-core');
@@ -7,7 +8,7 @@ const FLAGS = [
 	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 	'--disable-component-update', '--disable-sync'
 ];
-const SCENARIOS = [ 'settings', 'accounts', 'live', 'rights' ];
+const SCENARIOS = { standin: [ 'settings', 'accounts', 'live', 'rights' ], real: [ 'real' ] };
 
 async function run(browser, name, scenario) {
 	try {
@@ -24,9 +25,9 @@ async function run(browser, name, scenario) {
 async function main() {
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
 
-	for (const file of SCENARIOS)
+	for (const file of SCENARIOS[process.argv[2]])
 		for (const [ name, scenario ] of Object.entries(require('./scenarios/' + file + '.js')))
-			if (!process.argv[2] || (file + ' ' + name).includes(process.argv[2]))
+			if (!process.argv[3] || (file + ' ' + name).includes(process.argv[3]))
 				await run(browser, name, scenario);
 
 	await browser.close();

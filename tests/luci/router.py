@@ -70,9 +70,13 @@ class Router:
         self.store.staged.clear()
 
     def reload(self, config):
-        """What procd does after a change: starts the service when it is enabled."""
+        """What procd does after a change: tells the server, or starts it when it is enabled."""
         server = [section for section in self.store.committed(config) if section['.type'] == 'server']
-        if config == 'pptp-server' and server and server[0].get('enabled') == '1' and not self.daemon.running:
+        if config != 'pptp-server':
+            return
+        if self.daemon.running:
+            self.daemon.reload()
+        elif server and server[0].get('enabled') == '1':
             self.daemon.start()
 
     def login(self, name, password):

@@ -20,6 +20,12 @@ class Daemon:
     def stop(self):
         self.running, self.sessions = False, []
 
+    def reload(self):
+        pass
+
+    def end(self):
+        pass
+
     def dial(self, session):
         defaults = {'id': 100 + len(self.sessions), 'name': 'alice', 'address': '192.168.77.10',
                     'peer': '203.0.113.7', 'mppe': '128 stateless', 'mtu': 1400, 'state': 'open',
