@@ -84,6 +84,11 @@ fn open(decryptor: &mut Decryptor, wire: &[u8]) -> Result<Vec<u8>, Discard> {
     })
 }
 
+/// More than these missed packets, or flushed ones of a sender that changes its key for each, are
+/// not caught up in stateful mode: the receiver tries only so many keys.
+const MISSED: usize = 3000;
+const RESETS: usize = 8;
+
 /// Packets that were sent, and what they mean.
 struct Line {
     peer: Peer,
@@ -93,6 +98,9 @@ struct Line {
     next: u32,
     /// The last number read.
     read: Option<u32>,
+    /// Packets that were not read, and resets, since one was.
+    missed: usize,
+    resets: usize,
     /// Something spoofed was believed: MPPE cannot know, and what follows may be misread.
     fooled: bool,
 }
@@ -100,8 +108,10 @@ struct Line {
 fn from_line(peer: Peer, method: Method, input: &mut Input) {
     let decryptor = Decryptor::new(&START, method);
     let flying = VecDeque::new();
-    let mut line = Line { peer, decryptor, flying, next: 0, read: None, fooled: false };
-    while !input.is_empty() {
+    let (next, missed, resets) = (0, 0, 0);
+    let mut line =
+        Line { peer, decryptor, flying, next, read: None, missed, resets, fooled: false };
+    while !input.is_empty() && line.missed < MISSED && line.resets < RESETS {
         line.step(input);
     }
     line.recover();
@@ -112,17 +122,24 @@ impl Line {
         match input.below(10) {
             0 => self.send(input.u8()),
             1 => (0..input.u8()).for_each(|_| self.send(0)),
-            2 => drop(self.flying.pop_front()),
-            3 => (0..input.u16() % 5000).for_each(|_| drop(self.peer.seal(&clear(0, 0)))),
+            2 => {
+                self.missed += 1;
+                self.flying.pop_front();
+            }
+            3 => self.lose(input.u16() % 5000),
             4 => {
-                let at = input.below(self.flying.len().max(1));
-                self.flying.swap(0, at.min(self.flying.len().saturating_sub(1)));
+                let late = self.flying.pop_front();
+                let at = input.below(self.flying.len() + 1);
+                late.into_iter().for_each(|late| self.flying.insert(at, late));
             }
             5 => {
                 let Some((clear, wire)) = self.flying.front().cloned() else { return };
                 self.flying.push_back((clear, wire));
             }
-            6 => self.peer.reset(),
+            6 => {
+                self.resets += 1;
+                self.peer.reset();
+            }
             7 => self.spoof(input.octets()),
             8 => self.corrupt(input.u16()),
             _ => (0..1 + input.u8() % 64).for_each(|_| self.arrive()),
@@ -135,6 +152,13 @@ impl Line {
             self.next += 1;
             let wire = self.peer.seal(&clear);
             self.flying.push_back((clear, wire));
+        }
+    }
+
+    fn lose(&mut self, count: u16) {
+        self.missed += usize::from(count);
+        for _ in 0..count {
+            self.peer.seal(&clear(0, 0));
         }
     }
 
@@ -152,7 +176,9 @@ impl Line {
 
     fn arrive(&mut self) {
         let Some((clear, wire)) = self.flying.pop_front() else { return };
+        self.missed += 1;
         let Ok(octets) = open(&mut self.decryptor, &wire) else { return };
+        (self.missed, self.resets) = (0, 0);
         if self.fooled {
             return;
         }
@@ -182,23 +208,32 @@ fn number_of(clear: &[u8]) -> u32 {
     super::common::inner::number(&clear[if clear[0] == 0x21 { 1 } else { 2 }..])
 }
 
+/// Counts that a receiver can miss between two packets that it reads: after a whole round of 4096
+/// nobody can know how often the key changed.
+const ROUND: u16 = 3800;
+
 /// Our sender and the receiver of another kind. Losses, then a reset: what is read is right.
 fn to_model(kind: Kind, input: &mut Input) {
     let method = Method { strength: Strength::Bits128, stateful: true };
     let (mut encryptor, mut peer) = (Encryptor::new(&START, method), Receiver::new(kind, START));
-    let mut number = 0;
+    let (mut number, mut read) = (0, 0);
     while !input.is_empty() {
         let (lost, len) = (input.below(4) == 1, input.u8());
-        let count = if lost { input.u16() % 3800 } else { 1 + u16::from(input.u8()) };
+        let count = if lost { input.u16() % ROUND } else { 1 + u16::from(input.u8()) };
         for _ in 0..count {
             number += 1;
             let wire = seal(&mut encryptor, &clear(number, len));
-            if lost {
-                continue;
+            let at = u16::from_be_bytes([wire[0], wire[1]]) % 4096;
+            if at.wrapping_sub(read) % 4096 > ROUND {
+                return;
             }
-            match peer.receive(&wire) {
-                Some(octets) => assert_eq!(octets, clear(number, len)),
-                None => encryptor.reset(),
+            match Some(&wire).filter(|_| !lost).map(|wire| peer.receive(wire)) {
+                None => {}
+                Some(None) => encryptor.reset(),
+                Some(Some(octets)) => {
+                    assert_eq!(octets, clear(number, len));
+                    read = at;
+                }
             }
         }
     }

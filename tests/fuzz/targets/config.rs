@@ -6,34 +6,26 @@ use std::collections::HashSet;
 use pptp::config::{Config, Problems};
 use pptp::limits;
 
+/// Mutated text may hold the words of a password anywhere, so nobody looks for them here.
 pub fn config(text: &[u8]) {
-    check(text);
-}
-
-/// Whether the text is accepted, having checked what must hold for every text.
-pub fn check(text: &[u8]) -> bool {
     let mut warnings = Problems::default();
     let config = Config::parse(text, &mut warnings);
-    check_problems(text, &warnings);
+    check_places(text, &warnings);
     match &config {
         Ok(config) => check_config(config),
-        Err(errors) => check_problems(text, errors),
+        Err(errors) => check_places(text, errors),
     }
-    config.is_ok()
 }
 
-fn check_problems(text: &[u8], problems: &Problems) {
+/// Lines that exist, and words that a terminal can bear.
+pub fn check_places(text: &[u8], problems: &Problems) {
     let lines = 1 + text.iter().filter(|&&octet| octet == b'\n').count();
     assert!(problems.iter().all(|problem| (1..=lines).contains(&(problem.line as usize))));
     let said = problems.to_string();
-    let hash = "8846F7EAEE8FB117";
-    for secret in ["horse", "battery", hash] {
-        assert!(!said.contains(secret), "{said}\n{}", String::from_utf8_lossy(text));
-    }
     assert!(!said.contains(|character: char| character != '\n' && character.is_control()));
 }
 
-fn check_config(config: &Config) {
+pub fn check_config(config: &Config) {
     assert!(config.pool.first <= config.pool.last && config.pool.count() <= limits::POOL);
     assert_eq!(config.pool.offset(config.local_ip), None);
     assert!(!config.listen.is_empty() && !config.name.is_empty() && !config.device.is_empty());

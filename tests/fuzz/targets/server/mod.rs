@@ -16,7 +16,7 @@ pub fn server(data: &[u8]) {
     bed::in_bed(variant, |bed| {
         while !input.is_empty() {
             bed.step(&mut input);
-            bed.settle();
+            bed.check();
         }
         bed.finish();
     });
