@@ -13,15 +13,10 @@ use super::dice::Dice;
 use super::line::{Line, Quality};
 use super::ppp::{Phase, Ppp};
 
-/// What a scripted caller sends for a PPP frame that it got: whole frames.
-pub type Script = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>>>;
-
 /// Who is at the end of a call.
 pub enum Mind {
     /// A whole PPP client.
     Model(Box<Ppp>),
-    /// Answers each frame.
-    Script(Script),
     /// The test itself: frames stay in the inbox.
     Test,
 }
@@ -265,11 +260,6 @@ impl Caller {
             match &mut call.mind {
                 Mind::Model(ppp) => ppp.handle(frame, now),
                 Mind::Test => call.inbox.push_back(frame.to_vec()),
-                Mind::Script(script) => {
-                    for answer in script(frame) {
-                        self.send_frame(at, &answer, now);
-                    }
-                }
             }
         }
         self.send_frames(now);

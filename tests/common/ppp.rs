@@ -8,7 +8,7 @@ use pptp::time::Instant;
 use super::cipher::{Opener, Sealer, start_keys};
 use super::dice::Dice;
 use super::habits::{Encryption, Habits, MAGIC};
-use super::layer::{self, Choice, Judgement, Layer, Saw, decoded, encoded, frame};
+use super::layer::{self, Choice, Judgement, Layer, Saw, decoded, frame};
 
 const LCP: u16 = 0xc021;
 const CHAP: u16 = 0xc223;
@@ -471,11 +471,6 @@ impl Ppp {
     /// Opens IPCP again.
     pub fn open_ipcp(&mut self, now: Instant) {
         self.ipcp.start(&mut self.identifiers, now, &mut self.out);
-    }
-
-    /// What is asked for now, as octets of options.
-    pub fn wishes(&self) -> Vec<u8> {
-        encoded(&self.ipcp.wishes)
     }
 }
 

@@ -9,7 +9,7 @@ use pptp::wire::pptp::Message;
 
 use crate::common::caller::{CallEnd, Mind, call_request, gre_octets, octets_of, start_request};
 use crate::common::dice::{Dice, for_seeds};
-use crate::common::habits::{ALL, Encryption, Habits, MIKROTIK, PPPD, STATEFUL_128};
+use crate::common::habits::{Encryption, Habits, MIKROTIK, PPPD, STATEFUL_128};
 use crate::common::inner::{number, numbered};
 use crate::common::layer::frame;
 use crate::common::line::{GOOD, Quality};

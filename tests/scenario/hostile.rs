@@ -54,8 +54,11 @@ fn messages(call_id: u16) -> Vec<Vec<u8>> {
     all.iter().map(octets_of).collect()
 }
 
+/// The name of a state, and how to get a connection into it.
+type Meeting = (&'static str, fn(&mut World) -> usize);
+
 /// The states in which a connection can be met.
-const STATES: [(&str, fn(&mut World) -> usize); 6] = [
+const STATES: [Meeting; 6] = [
     ("connected", |world| world.connect(1, GOOD).unwrap()),
     ("started", |world| {
         let at = world.connect(1, GOOD).unwrap();
@@ -218,7 +221,7 @@ fn every_length_of_every_message() {
                 octets.resize(length.max(12), 0);
                 say(world, at, octets);
                 assert!(world.control_sent < 156 * 2 + 32 + 1);
-                if length < 12 || length > 220 {
+                if !(12..=220).contains(&length) {
                     world.run(6);
                     assert!(world.callers[at].is_closed, "{length} octets, type {kind}");
                 }
