@@ -47,6 +47,10 @@ impl Link {
         if due(self.reset_at, turn.now) {
             self.ask_for_reset(turn);
         }
+        if due(self.ccp_at, turn.now) {
+            self.ccp_at = None;
+            self.ccp.open(&mut turn.out, turn.now);
+        }
         if due(self.ccp.restart_at(), turn.now) {
             let change = self.ccp_timeout(turn);
             return self.after_ccp(change, true, turn);
@@ -116,10 +120,8 @@ impl Link {
 
     fn network_deadline(&self) -> Option<Deadline> {
         let ipcp_at = self.ipcp.as_ref().and_then(Negotiator::restart_at);
-        let restart = earlier(
-            deadline(self.ccp.restart_at(), "CCP restart"),
-            deadline(ipcp_at, "IPCP restart"),
-        );
+        let ccp_at = self.ccp_at.or(self.ccp.restart_at());
+        let restart = earlier(deadline(ccp_at, "CCP restart"), deadline(ipcp_at, "IPCP restart"));
         let reset = deadline(self.reset_at, "CCP reset");
         earlier(restart, earlier(reset, deadline(self.echo_at(), "LCP echo")))
     }

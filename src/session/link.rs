@@ -92,6 +92,8 @@ pub struct Link {
     pub(super) heard_at: Instant,
     pub(super) asked_at: Instant,
     pub(super) unanswered: u8,
+    /// When CCP begins even if the peer has not.
+    pub(super) ccp_at: Option<Instant>,
     pub(super) reset_at: Option<Instant>,
     pub(super) terminate_at: Option<Instant>,
     cause: Option<Cause>,
@@ -115,6 +117,7 @@ impl Link {
             heard_at: now,
             asked_at: now,
             unanswered: 0,
+            ccp_at: None,
             reset_at: None,
             terminate_at: None,
             cause: None,
@@ -336,7 +339,7 @@ impl Link {
         self.ipcp = None;
         self.ccp = Negotiator::new(Ccp::new(self.rules.policy));
         self.held_ipcp.clear();
-        self.reset_at = None;
+        (self.ccp_at, self.reset_at) = (None, None);
     }
 
     fn handle_chap<'p>(
@@ -357,7 +360,7 @@ impl Link {
         self.proof = Some(proof);
         self.ipcp = Some(Negotiator::new(Ipcp::new(addresses)));
         if self.rules.mppe != Mppe::Off {
-            self.ccp.open(&mut turn.out, turn.now);
+            self.start_ccp(turn);
         }
         if self.rules.mppe != Mppe::Required {
             self.open_ipcp(turn);

@@ -4,16 +4,39 @@ use super::link::{Link, Outcome, Turn};
 use crate::config::Mppe;
 use crate::packet::Packet;
 use crate::proto::automaton::State;
-use crate::proto::mppe::{Decryptor, Encryptor};
-use crate::proto::negotiator::Change;
+use crate::proto::mppe::{Decryptor, Encryptor, Strength};
+use crate::proto::negotiator::{Change, ControlProtocol};
 use crate::reason::{Cause, Discard};
 use crate::wire::ccp;
-use crate::wire::ppp::{ControlPacket, code, protocol};
+use crate::wire::ppp::{ControlPacket, Options, code, protocol};
 
 /// Milliseconds between two Reset-Requests (RFC 1962 section 3).
 const RESET_MS: u64 = 500;
 
+/// Milliseconds that a peer has to begin CCP where weak keys are allowed.
+const CCP_WAIT_MS: u64 = 1000;
+
 impl Link {
+    /// Begins CCP. A peer that has weak keys only hangs up when it is asked for strong ones (pppd),
+    /// so where they are allowed it is let go first.
+    pub(super) fn start_ccp(&mut self, turn: &mut Turn) {
+        if self.rules.policy.min == Strength::Bits128 {
+            self.ccp.open(&mut turn.out, turn.now);
+        } else {
+            self.ccp_at = Some(turn.now + CCP_WAIT_MS);
+        }
+    }
+
+    /// The peer has begun: what it wants to receive is what it can send, most likely.
+    fn follow_ccp(&mut self, packet: &ControlPacket, turn: &mut Turn) {
+        if self.ccp_at.take().is_some() {
+            for option in Options::new(packet.data).flatten() {
+                self.ccp.protocol.naked(&option);
+            }
+            self.ccp.open(&mut turn.out, turn.now);
+        }
+    }
+
     pub(super) fn handle_ccp<'p>(
         &mut self,
         packet: &ControlPacket,
@@ -30,6 +53,7 @@ impl Link {
             // The next flushed packet is what counts (RFC 3078 section 8.2).
             ccp::code::RESET_ACK => Ok(Outcome::None),
             _ => {
+                self.follow_ccp(packet, turn);
                 let change = self.ccp.handle(packet, &mut turn.out, turn.now)?;
                 Ok(self.after_ccp(change, false, turn))
             }
