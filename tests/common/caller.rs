@@ -185,6 +185,13 @@ impl Caller {
     pub fn ask_for_call(&mut self, mind: Mind, now: Instant) -> usize {
         let own_id = self.next_own_id;
         self.next_own_id += 1;
+        self.expect_call(own_id, mind);
+        self.say(&call_request(own_id), now);
+        self.calls.len() - 1
+    }
+
+    /// A call that was asked for in other words gets `mind` once the server has accepted it.
+    pub fn expect_call(&mut self, own_id: u16, mind: Mind) {
         let (first, bare_acks) = match &mind {
             Mind::Model(ppp) => (ppp.habits.first_sequence, ppp.habits.bare_acks),
             _ => (0, false),
@@ -201,8 +208,6 @@ impl Caller {
             bare_acks,
             disconnected: None,
         });
-        self.say(&call_request(own_id), now);
-        self.calls.len() - 1
     }
 
     /// Octets of the control connection; none is its end.

@@ -10,4 +10,5 @@ pub mod layer;
 pub mod line;
 pub mod mppe_peers;
 pub mod ppp;
+pub mod recording;
 pub mod world;

@@ -418,6 +418,11 @@ impl Ppp {
             self.send_bits = bits;
             return Judgement::Good;
         }
+        if self.habits.hangs_up_without_ccp {
+            self.terminate();
+            self.phase = Phase::Over("MPPE required but peer negotiation failed");
+            return Judgement::Reject(choices.to_vec());
+        }
         Judgement::Nak(vec![(MPPE, accepted[0].to_be_bytes().to_vec())])
     }
 

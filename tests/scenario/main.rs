@@ -12,5 +12,6 @@ mod open;
 mod personalities;
 mod policies;
 mod renegotiation;
+mod replay;
 mod silence;
 mod stubborn;

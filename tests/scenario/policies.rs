@@ -90,6 +90,29 @@ fn a_choice_of_strengths() {
     }
 }
 
+/// pppd hangs up when it is asked for a strength that it does not have: where weak ones are allowed
+/// it is let go first.
+#[test]
+fn weak_keys_with_pppd() {
+    for accepted in [&[STATELESS_40], &[STATELESS_56], &[STATELESS_128]] {
+        in_world(Config { mppe_min: Strength::Bits40, ..config() }, 1, |world| {
+            let at = world.open(1, Habits { encryption: wants(accepted[0], accepted), ..PPPD });
+            assert_exchange(world, at);
+        });
+    }
+}
+
+/// Nobody waits for ever for a caller that does not begin.
+#[test]
+fn weak_keys_with_a_caller_that_waits() {
+    in_world(Config { mppe_min: Strength::Bits40, ..config() }, 1, |world| {
+        let encryption = Encryption::RejectsMppe;
+        world.dial(1, Habits { encryption, ..MIKROTIK }, GOOD);
+        assert!(world.run_until(3000, |world| !world.ended().is_empty()));
+        assert_eq!(world.ended(), [Cause::EncryptionRefused]);
+    });
+}
+
 #[test]
 fn too_weak_or_stateful_is_refused() {
     for (bits, accepted) in [
