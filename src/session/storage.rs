@@ -1,6 +1,6 @@
 //! The memory that the program lends to the library, sized by the configuration.
 
-use super::{Control, Frame, Held, Session};
+use super::{Control, Frame, Held, Server, Session};
 use crate::config::Config;
 use crate::limits;
 
@@ -38,3 +38,11 @@ pub struct Storage<'a> {
     pub frames: &'a mut [Frame],
     pub addresses: &'a mut [u16],
 }
+
+// What an element may cost at most; a 32-bit router needs less. The default of 32 calls takes
+// less than 400 KiB in all.
+const _: () = assert!(size_of::<Session>() <= 2048);
+const _: () = assert!(size_of::<Control>() <= 1024);
+const _: () = assert!(size_of::<Held>() <= 1600);
+const _: () = assert!(size_of::<Frame>() <= 1536);
+const _: () = assert!(size_of::<Server>() <= 48 * 1024);
