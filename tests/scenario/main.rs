@@ -8,6 +8,7 @@ mod chaos;
 mod goodbye;
 mod gre;
 mod hostile;
+mod memory;
 mod open;
 mod personalities;
 mod policies;

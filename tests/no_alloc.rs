@@ -1,0 +1,160 @@
+//! Packets of an open call cost no heap allocation, on good lines and on bad ones. The library has
+//! no allocator, so this is about everything that it is built from.
+
+#[allow(dead_code)] // other tests use the rest
+#[path = "common/mod.rs"]
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+
+use pptp::config::Config;
+use pptp::packet::Packet;
+use pptp::session::{Forward, Server, Taken};
+use pptp::time::Instant;
+use pptp::wire::gre::Header;
+
+use common::caller::gre_octets;
+use common::dice::Dice;
+use common::habits::{Encryption, Habits, MIKROTIK, STATEFUL_128, STATELESS_128};
+use common::inner::numbered;
+use common::world::{LAN, World, config, in_world};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed on to the system's allocator; the counter allocates nothing itself.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps to the rules of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of this thread so far.
+fn count() -> u64 {
+    COUNT.with(Cell::get)
+}
+
+const PACKETS: u32 = 5000;
+
+/// The GRE packets of a caller's inner packets, with chances in percent of loss and of a place
+/// further behind.
+fn packets(world: &mut World, at: usize, loss: u64, late: u64) -> Vec<Vec<u8>> {
+    let mut dice = Dice::new(7);
+    let call = &mut world.callers[at].calls[0];
+    let (call_id, first) = (call.server_id, call.next_sequence);
+    let ppp = call.model_mut();
+    let address = ppp.address();
+    for count in 0..PACKETS {
+        let len = 40 + dice.below(1300) as usize;
+        ppp.send_ip(&numbered(address, LAN, count, len));
+    }
+    let mut packets: Vec<Vec<u8>> = (first..)
+        .zip(std::mem::take(&mut ppp.out))
+        .map(|(sequence, frame)| {
+            let header = Header {
+                payload_length: frame.len() as u16,
+                call_id,
+                sequence: Some(sequence),
+                acknowledgment: Some(0),
+            };
+            gre_octets(&header, &frame)
+        })
+        .collect();
+    packets.retain(|_| !dice.percent(loss));
+    for place in 0..packets.len().saturating_sub(20) {
+        if dice.percent(late) {
+            packets.swap(place, place + dice.below(20) as usize);
+        }
+    }
+    packets
+}
+
+/// What passed.
+#[derive(Debug, Default)]
+struct Passed {
+    to_lan: usize,
+    to_caller: usize,
+    own: usize,
+}
+
+/// The program's turns: a packet each way, and what the server has ready.
+fn turns(
+    server: &mut Server,
+    packets: &[Vec<u8>],
+    (from, answer): (Ipv4Addr, &[u8]),
+    mut now: Instant,
+) -> Passed {
+    let (mut packet, mut passed) = (Packet::new(), Passed::default());
+    for octets in packets {
+        packet.set(octets);
+        let taken = server.handle_gre(from, &mut packet, now);
+        passed.to_lan += usize::from(taken == Ok(Taken::Tun));
+        while server.poll_tun(&mut packet, now) {
+            passed.to_lan += 1;
+        }
+        packet.set(answer);
+        let forward = server.handle_tun(&mut packet, now);
+        passed.to_caller += usize::from(matches!(forward, Ok(Forward::Gre(_))));
+        if server.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            server.handle_timeout(now);
+        }
+        while server.poll_gre(&mut packet, now).is_some() {
+            passed.own += 1;
+        }
+        black_box(server.poll_event());
+        now = now + 2;
+    }
+    passed
+}
+
+fn assert_allocates_nothing(bits: u32, loss: u64, late: u64) -> Passed {
+    let accepted: &[u32] = Box::leak(Box::new([bits]));
+    let habits = Habits { encryption: Encryption::Wants(bits, accepted), ..MIKROTIK };
+    let config = Config { mppe_stateful: true, ..config() };
+    in_world(config, 1, |world| {
+        let at = world.open(1, habits);
+        let packets = packets(world, at, loss, late);
+        let address = world.ppp(at).address();
+        let (from, answer) = (world.callers[at].address, numbered(LAN, address, 1, 900));
+        let before = count();
+        let passed = turns(&mut world.server, &packets, (from, &answer), world.now);
+        assert_eq!(count() - before, 0, "{bits:08x}, loss {loss}, late {late}");
+        assert_eq!(passed.to_caller, packets.len());
+        passed
+    })
+}
+
+#[test]
+fn good_lines() {
+    assert!(count() > 0, "allocations are counted");
+    for bits in [STATELESS_128, STATEFUL_128] {
+        let passed = assert_allocates_nothing(bits, 0, 0);
+        assert_eq!(passed.to_lan, PACKETS as usize);
+    }
+}
+
+#[test]
+fn bad_lines() {
+    let passed = assert_allocates_nothing(STATELESS_128, 10, 20);
+    assert!(passed.to_lan > 4000, "{passed:?}");
+    // Nobody hears the Reset-Requests.
+    let passed = assert_allocates_nothing(STATEFUL_128, 10, 20);
+    assert!(passed.own > 10, "{passed:?}");
+}
