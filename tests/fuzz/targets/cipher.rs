@@ -11,8 +11,9 @@ use pptp::proto::mppe::{Decryptor, Encryptor, Method, Strength};
 use pptp::reason::Discard;
 
 use super::common::inner::numbered;
-use super::common::mppe_peers::{KINDS, Kind, Receiver, Sender};
+use super::common::mppe_peers::{KINDS, Kind, Receiver, Sender, rc4};
 use super::input::Input;
+use rc4::StreamCipher;
 
 const START: [u8; 16] = *b"a start key, 128";
 
@@ -243,4 +244,21 @@ fn to_model(kind: Kind, input: &mut Input) {
         octets == Some(clear(number, 0))
     });
     assert!(is_read, "never read again by {kind:?}");
+}
+
+/// RC4 with a key of any length, in pieces of any length: the same as another one's, and back.
+pub fn arc4(data: &[u8]) {
+    let mut input = Input::new(data);
+    let mut key = input.octets().to_vec();
+    if key.is_empty() {
+        key.push(0);
+    }
+    let (mut ours, mut theirs) = (pptp_cipher::Arc4::new(&key), rc4(&key));
+    while !input.is_empty() {
+        let clear = input.octets();
+        let (mut left, mut right) = (clear.to_vec(), clear.to_vec());
+        ours.apply(&mut left);
+        theirs.apply_keystream(&mut right);
+        assert_eq!(left, right);
+    }
 }

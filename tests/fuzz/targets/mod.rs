@@ -13,20 +13,22 @@ mod inner;
 mod input;
 mod negotiation;
 mod server;
+mod ubus;
 mod wire;
 
-pub use cipher::mppe;
+pub use cipher::{arc4, mppe};
 pub use config::config;
 pub use control::control;
 pub use inner::ipv4;
 pub use negotiation::{ccp, ipcp, lcp};
 pub use server::server;
+pub use ubus::ubus;
 pub use wire::{chap, gre, mppe_header, ppp, pptp};
 
 /// A target: its name is that of its folder in corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 13] = [
+pub const ALL: [Target; 15] = [
     ("pptp", pptp),
     ("gre", gre),
     ("ppp", ppp),
@@ -38,6 +40,8 @@ pub const ALL: [Target; 13] = [
     ("ipcp", ipcp),
     ("config", config),
     ("control", control),
+    ("arc4", arc4),
     ("mppe", mppe),
+    ("ubus", ubus),
     ("server", server),
 ];
