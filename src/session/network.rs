@@ -97,12 +97,14 @@ impl Link {
         }
     }
 
-    /// Sets up both directions; one without the other is no encryption.
+    /// Sets up both directions; one without the other is no encryption. What is encrypted once
+    /// stays so: a forged end of CCP must not turn an optional encryption off.
     fn key_mppe(&mut self) {
         let methods = (self.ccp.protocol.send(), self.ccp.protocol.receive());
         if let (Some(proof), (Some(send), Some(receive))) = (&self.proof, methods) {
             self.encryptor = Some(Encryptor::new(&proof.send_key, send));
             self.decryptor = Some(Decryptor::new(&proof.receive_key, receive));
+            self.rules.mppe = Mppe::Required;
         }
     }
 
