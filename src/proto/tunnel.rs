@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn our_own_numbers_wrap() {
+        let mut tunnel = Tunnel { next_send: u32::MAX, ..Tunnel::new() };
+        assert_eq!(tunnel.data_header(7, 1).sequence, Some(u32::MAX));
+        assert_eq!(tunnel.data_header(7, 1).sequence, Some(0));
+        tunnel.acknowledge(u32::MAX);
+        tunnel.acknowledge(0);
+        tunnel.acknowledge(1);
+        assert_eq!(tunnel.acknowledged, Some(0));
+    }
+
+    #[test]
     fn acknowledgments_ride_or_go_alone_after_a_while_or_after_many() {
         let mut tunnel = Tunnel::new();
         tunnel.accept(0, NOW);
