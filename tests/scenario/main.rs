@@ -5,6 +5,7 @@ mod common;
 
 mod accounts;
 mod chaos;
+mod frames;
 mod goodbye;
 mod gre;
 mod hostile;

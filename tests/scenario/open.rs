@@ -6,7 +6,7 @@ use pptp::reason::Cause;
 use crate::common::dice::for_seeds;
 use crate::common::habits::{ALL, Habits};
 use crate::common::inner::{number, numbered};
-use crate::common::line::{BAD, Quality};
+use crate::common::line::{BAD, GOOD, Quality};
 use crate::common::world::{LAN, config, in_world};
 
 #[test]
@@ -90,4 +90,18 @@ fn open_with_30_percent_loss_each_way() {
 #[test]
 fn open_with_15_percent_loss_each_way_in_the_usual_time() {
     assert_opens(Quality { loss: 15, ..BAD }, 30);
+}
+
+/// A round trip takes nearly as long as a caller waits before it repeats its Response.
+#[test]
+fn open_over_slow_lines() {
+    for habits in ALL {
+        for delay in [300, 700, 1000, 1400] {
+            in_world(config(), 1, |world| {
+                let at = world.dial(1, habits, Quality { delay, ..GOOD });
+                let opens = world.run_until(30_000, |world| world.is_open(at));
+                assert!(opens, "{} with {delay} ms: {:?}", habits.name, world.ended());
+            });
+        }
+    }
 }

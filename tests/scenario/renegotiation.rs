@@ -1,10 +1,12 @@
 //! Calls that negotiate anew while they are open.
 
+use pptp::config::{Config, Mppe};
 use pptp::reason::Cause;
 use pptp::session::Step;
 
 use crate::common::habits::{ALL, MIKROTIK, WINDOWS};
 use crate::common::inner::numbered;
+use crate::common::layer::frame;
 use crate::common::world::{LAN, World, config, in_world};
 
 /// Long past the time for a login.
@@ -40,6 +42,32 @@ fn ccp_anew() {
             assert_passes(world, at);
         });
     }
+}
+
+/// What was encrypted once stays so: while CCP is negotiated anew nothing passes in the clear, and
+/// a forged end of CCP does not turn encryption off.
+#[test]
+fn optional_encryption_is_not_lost() {
+    in_world(Config { mppe: Mppe::Optional, ..config() }, 1, |world| {
+        let at = world.open(1, MIKROTIK);
+        let (now, address) = (world.now, world.ppp(at).address());
+        assert!(world.model(at).is_encrypted());
+        world.ppp(at).renegotiate_ccp(now);
+        world.push(at);
+        let mut refused = 0;
+        for _ in 0..40 {
+            refused += u32::from(world.send_tun(&numbered(LAN, address, 1, 60)).is_err());
+            world.run(1);
+        }
+        assert!(refused > 5 && world.is_open(at), "{refused}");
+        world.run(100);
+        assert_passes(world, at);
+        world.send(at, &frame(0x80fd, 5, 1, &[]));
+        world.run(6);
+        assert!(world.send_tun(&numbered(LAN, address, 1, 60)).is_err());
+        world.run(5000);
+        assert_eq!(world.ended(), [Cause::EncryptionRefused]);
+    });
 }
 
 #[test]
