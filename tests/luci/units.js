@@ -152,6 +152,7 @@ const UNITS = {
 		fault('Answers from the Internet find back', { firewall: { ...ZONES, wan: { ...ZONES.wan, masq: '0' } } });
 		fault('Callers can look up names', { dhcp: { d: { '.type': 'dnsmasq', '.index': 0, localservice: '1' } } });
 		fault('Callers can look up names', { dnsmasq: { running: false } });
+		fault('Callers can look up names', { dhcp: { d: { '.type': 'dnsmasq', '.index': 0, interface: [ 'lan' ] } } });
 		fault('The callers\' addresses are free', { interfaces: [ wan('192.168.77.200') ] });
 	},
 	'self-check: hand-made firewall rules count'() {

@@ -187,7 +187,7 @@ function checkMasquerading(facts) {
 
 	return found.some((zone) => options.isTrue(zone.masq)) ? good(title, _('Masquerading is on.'))
 		: bad(title, _('Masquerading is off in: %s.').format(found.map((zone) => zone.name).join(', ')),
-			_('Turn on Masquerading for the zone "wan" under Network, Firewall.'));
+			_('Turn on "IPv4 Masquerading" for the zone "wan" under Network, Firewall.'));
 }
 
 // The router's own DNS server answers local networks only, and callers may count as strangers.
@@ -215,9 +215,13 @@ function checkOwnDns(facts, title) {
 		return bad(title, _('Callers ask this router, but its DNS server is off.'),
 			_('Start dnsmasq, or enter another DNS server under Addresses.'));
 
+	if (L.toArray(dnsmasq.interface).length)
+		return bad(title, _('Callers ask this router, but its DNS server only answers on: %s.').format(L.toArray(dnsmasq.interface).join(', ')),
+			_('Empty the list "Listen interfaces" under Network, DNS, or enter another DNS server under Addresses.'));
+
 	if (options.isTrue(dnsmasq.localservice))
 		return bad(title, _('Callers ask this router, but its DNS server answers local networks only and may take callers for strangers.'),
-			_('Turn off "Local service only" under Network, DHCP and DNS (WAN stays closed by the firewall), or enter another DNS server under Addresses.'));
+			_('Turn off "Local service only" under Network, DNS (on 24.10: DHCP and DNS; WAN stays closed by the firewall), or enter another DNS server under Addresses.'));
 
 	return good(title, _('They ask this router.'));
 }

@@ -263,6 +263,9 @@ return view.extend({
 
 		this.verdict = E('div', { class: 'pptp-verdict' });
 
+		if (this.map.readonly)
+			return node;
+
 		return E('div', {}, [
 			E('div', { style: 'display:flex;flex-wrap:wrap;gap:.5em;align-items:center' }, [ node, generate ]), made, this.verdict
 		]);
