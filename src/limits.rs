@@ -88,6 +88,9 @@ pub const DEVICE_NAME: usize = 15;
 /// Octets of a firewall zone's name.
 pub const ZONE_NAME: usize = 32;
 
+/// Networks of the LAN: 8 octets each.
+pub const LAN_NETWORKS: usize = 4;
+
 /// Local addresses to listen on.
 pub const LISTEN: usize = 8;
 

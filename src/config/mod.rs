@@ -5,16 +5,18 @@
 
 mod check;
 mod load;
+mod network;
 pub mod options;
 mod problem;
 pub mod uci;
-mod value;
+pub mod value;
 
 use core::net::Ipv4Addr;
 
 use heapless::{String, Vec};
 
 pub use load::{Account, Draft};
+pub use network::Network;
 pub use problem::{Allowed, Problem, Problems};
 
 use crate::limits::{DEVICE_NAME, HOST_NAME, LISTEN, USERNAME, USERS, ZONE_NAME};

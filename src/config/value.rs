@@ -3,7 +3,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{Pool, Secret};
+use super::{Network, Pool, Secret};
 use crate::limits;
 use crate::proto::mschap;
 
@@ -72,6 +72,18 @@ pub fn pool(text: &str) -> Result<Pool, Fault> {
     }
     let pool = Pool { first, last };
     if pool.count() <= limits::POOL { Ok(pool) } else { Err("has too many addresses") }
+}
+
+/// `ADDRESS/PREFIX`: a network of machines' addresses, written with its first one.
+pub fn network(text: &str) -> Result<Network, Fault> {
+    let (first, prefix) = text.split_once('/').ok_or("is not a network")?;
+    let (first, prefix) = (address(first)?, number(prefix, 1, 32)? as u8);
+    let network = Network::around(first, prefix);
+    if network.address != first {
+        return Err("has address bits beyond its prefix");
+    }
+    let fits = is_host(first) && is_host(network.broadcast());
+    if fits { Ok(network) } else { Err("has addresses that no machine can have") }
 }
 
 /// A name of ASCII letters, digits and the characters of `also`, up to `max` octets.
@@ -163,6 +175,17 @@ mod tests {
         assert_eq!(largest.count(), limits::POOL);
         assert!(pool("10.0.0.0-10.0.16.0").is_err() && pool("0.0.0.0-255.255.255.255").is_err());
         assert_eq!(pool("10.0.0.7-10.0.0.7").map(|pool| pool.count()), Ok(1));
+    }
+
+    #[test]
+    fn networks_of_machines() {
+        let home = network("192.168.5.0/24").expect("a network");
+        assert_eq!(home, Network::around([192, 168, 5, 9].into(), 24));
+        for text in ["192.168.5.0", "192.168.5.1/24", "10.0.0.0/33", "10.0.0.0/", "0.0.0.0/0"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+        assert!(network("127.0.0.0/8").is_err() && network("192.0.0.0/2").is_err());
+        assert!(network("10.0.0.1/32").is_ok() && network("128.0.0.0/1").is_err());
     }
 
     /// The second form is kept only where it differs from the first.

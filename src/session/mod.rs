@@ -8,6 +8,7 @@ mod connections;
 pub mod event;
 mod inbound;
 mod keepalive;
+mod lan;
 pub mod leases;
 pub mod link;
 pub mod login;
@@ -22,6 +23,7 @@ pub mod table;
 
 pub use event::{Event, Failure, Step};
 pub use inbound::Taken;
+pub use lan::Lan;
 pub use outbound::Forward;
 pub use server::{ControlId, Server};
 pub use status::SessionStatus;

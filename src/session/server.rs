@@ -4,6 +4,7 @@ use heapless::Deque;
 
 use super::backoff::{Backoff, Patience};
 use super::event::{Event, Failure, Step};
+use super::lan::Lan;
 use super::leases::Leases;
 use super::link::{Outcome, Turn};
 use super::reorder::Reorder;
@@ -31,6 +32,7 @@ const ACK_QUEUE: usize = 64;
 /// A PPTP server.
 pub struct Server<'a> {
     pub(super) config: Config,
+    pub(super) lan: Lan,
     pub(super) table: Table<'a>,
     pub(super) leases: Leases<'a>,
     pub(super) controls: &'a mut [Control],
@@ -66,6 +68,7 @@ impl<'a> Server<'a> {
             causes: Causes::default(),
             failures: Deque::new(),
             events: Deque::new(),
+            lan: Lan::default(),
             wake: None,
             stopping: None,
             config,

@@ -1,0 +1,37 @@
+//! What the server knows of the LAN. The program around the library finds it out and says so.
+
+use core::net::Ipv4Addr;
+
+use heapless::Vec;
+
+use super::server::Server;
+use crate::config::Network;
+use crate::limits::LAN_NETWORKS;
+
+/// The LAN that the callers join. The default is one of which nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lan {
+    /// This machine's own address in the first network.
+    pub address: Option<Ipv4Addr>,
+    /// Its networks, the main one first.
+    pub networks: Vec<Network, LAN_NETWORKS>,
+}
+
+impl Lan {
+    /// Whether `address` belongs to the LAN.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        self.networks.iter().any(|network| network.contains(address))
+    }
+}
+
+impl Server<'_> {
+    /// The LAN became known, changed, or is gone.
+    pub fn lan_changed(&mut self, lan: Lan) {
+        self.lan = lan;
+    }
+
+    /// The LAN as it was told last.
+    pub fn lan(&self) -> &Lan {
+        &self.lan
+    }
+}
