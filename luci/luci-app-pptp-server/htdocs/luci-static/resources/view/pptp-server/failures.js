@@ -10,6 +10,8 @@
 'require pptp-server.words as words';
 
 const SECONDS = 5;
+// What is to be done may just have been done: the self-check looks again after so many polls.
+const POLLS_PER_CHECK = 3;
 const MARKS = {
 	good: [ '✔', _('in order') ], bad: [ '✘', _('to do') ], note: [ '!', _('note') ], unknown: [ '?', _('unknown') ]
 };
@@ -33,6 +35,7 @@ return view.extend({
 		this.mayUnblock = mayUnblock;
 		this.mayStart = mayStart;
 		this.all = false;
+		this.polls = 0;
 		this.checkNode = E('div', { id: 'pptp-checks' });
 		this.counterNode = E('div', { id: 'pptp-counters' });
 		this.failureNode = E('div', { id: 'pptp-failures' });
@@ -79,6 +82,8 @@ return view.extend({
 		return Promise.all([ router.failures(), router.status() ]).then(([ failures, status ]) => {
 			this.show(failures);
 			this.showCounters(status);
+
+			return this.isAllGood || ++this.polls % POLLS_PER_CHECK ? null : this.handleCheck();
 		});
 	},
 
@@ -151,7 +156,10 @@ return view.extend({
 			class: 'btn cbi-button cbi-button-apply', click: ui.createHandlerFn(this, 'handleStart')
 		}, [ _('Start') ]) : '';
 
-		dom.content(this.checkNode, [ ...checks.rows(facts).map((row) => this.checkRow(row)), start ]);
+		const rows = checks.rows(facts);
+
+		this.isAllGood = rows.every((row) => row.state != 'bad');
+		dom.content(this.checkNode, [ ...rows.map((row) => this.checkRow(row)), start ]);
 	},
 
 	checkRow(row) {
