@@ -106,7 +106,7 @@ fn turns(
         packet.set(octets);
         let taken = server.handle_gre(from, &mut packet, now);
         passed.to_lan += usize::from(taken == Ok(Taken::Tun));
-        while server.poll_tun(&mut packet, now) {
+        while server.poll_tun(&mut packet, now) == Taken::Tun {
             passed.to_lan += 1;
         }
         packet.set(answer);

@@ -141,9 +141,7 @@ impl<'w, 'a> World<'w, 'a> {
         if mem::take(&mut self.may_answer) || self.open.control.is_due(now) {
             self.open.control.send(self.server, now);
         }
-        while self.server.poll_tun(&mut self.packet, now) {
-            self.open.tun.write(&self.packet);
-        }
+        self.release(now);
         while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
             self.open.gre.send(&self.packet, path);
         }
@@ -205,15 +203,32 @@ impl<'w, 'a> World<'w, 'a> {
             }
             match self.open.gre.read(&mut self.packet) {
                 Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
-                    Ok(Taken::Tun) => self.open.tun.write(&self.packet),
-                    _ => self.may_answer = true,
+                    Ok(Taken::Nothing) | Err(_) => self.may_answer = true,
+                    Ok(taken) => self.pass(taken),
                 },
                 Ok(None) => debug!("packet that is no IP packet ignored"),
                 Err(error) => self.ready.gre = is_passing(&error, "GRE socket"),
             }
-            while self.server.poll_tun(&mut self.packet, now) {
-                self.open.tun.write(&self.packet);
+            self.release(now);
+        }
+    }
+
+    /// What the reorder buffers let go.
+    fn release(&mut self, now: Instant) {
+        loop {
+            match self.server.poll_tun(&mut self.packet, now) {
+                Taken::Nothing => return,
+                taken => self.pass(taken),
             }
+        }
+    }
+
+    /// Hands on what became of a received packet.
+    fn pass(&mut self, taken: Taken) {
+        match taken {
+            Taken::Tun => self.open.tun.write(&self.packet),
+            Taken::Gre(path) => self.open.gre.send(&self.packet, path),
+            Taken::Nothing => {}
         }
     }
 

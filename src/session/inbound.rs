@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 
 use super::link::Outcome;
 use super::server::Server;
+use super::table::Path;
 use crate::limits::{RECEIVE_WINDOW, REORDER_MS};
 use crate::packet::Packet;
 use crate::proto::mss;
@@ -19,6 +20,8 @@ use crate::wire::{Error, gre, ipv4};
 pub enum Taken {
     /// It now is an inner IP packet for the TUN.
     Tun,
+    /// It now is our answer to its sender, and starts at the GRE header.
+    Gre(Path),
     /// It is used up.
     Nothing,
 }
@@ -129,7 +132,8 @@ impl Server<'_> {
         let taken = self.take_frame(slot, packet, now);
         // A packet that only waits for a key reset is as good as one that was opened.
         let is_sense = matches!(taken, Ok(_) | Err(Discard::MppeReset));
-        if taken == Ok(Taken::Tun) || is_near && is_sense {
+        let is_inner = matches!(taken, Ok(Taken::Tun | Taken::Gre(_)));
+        if is_inner || is_near && is_sense {
             if let Some(call) = self.table.get_mut(slot) {
                 call.tunnel.accept(sequence, now);
             }
@@ -138,24 +142,24 @@ impl Server<'_> {
         taken
     }
 
-    /// The next packet that the reorder buffers let go, as an inner IP packet. Call it until it
-    /// says false after each `handle_gre` and `handle_timeout`.
-    pub fn poll_tun(&mut self, packet: &mut Packet, now: Instant) -> bool {
+    /// The next packet that the reorder buffers let go, and what became of it. Call it until that
+    /// is nothing after each `handle_gre` and `handle_timeout`.
+    pub fn poll_tun(&mut self, packet: &mut Packet, now: Instant) -> Taken {
         while let Some((slot, sequence, in_order)) = self.releasable(now) {
             if !self.reorder.take(slot, sequence, packet) {
-                return false;
+                return Taken::Nothing;
             }
             let taken = match in_order {
                 true => self.take_in_order(slot, sequence, packet, now),
                 false => self.take_out_of_order(slot, sequence, packet, now),
             };
             match taken {
-                Ok(Taken::Tun) => return true,
                 Ok(Taken::Nothing) => {}
+                Ok(taken) => return taken,
                 Err(why) => self.discards.count(why),
             }
         }
-        false
+        Taken::Nothing
     }
 
     /// A held packet whose turn it is, or that has waited long enough for the ones before it.

@@ -327,9 +327,24 @@ impl<'a> World<'a> {
     /// The same within a turn: what the server has to say waits for the end of it.
     pub fn take_gre(&mut self, from: Ipv4Addr, octets: &[u8]) {
         self.packet.set(octets);
-        if self.server.handle_gre(from, &mut self.packet, self.now) == Ok(Taken::Tun) {
-            self.tun.push(self.packet.data().to_vec());
+        let taken = self.server.handle_gre(from, &mut self.packet, self.now);
+        self.pass(taken.unwrap_or(Taken::Nothing));
+    }
+
+    /// Hands on what became of a received packet; whether there was one.
+    fn pass(&mut self, taken: Taken) -> bool {
+        let octets = self.packet.data().to_vec();
+        match taken {
+            Taken::Tun => self.tun.push(octets),
+            Taken::Gre(path) => self.route(path, octets),
+            Taken::Nothing => return false,
         }
+        true
+    }
+
+    fn release(&mut self) -> bool {
+        let taken = self.server.poll_tun(&mut self.packet, self.now);
+        self.pass(taken)
     }
 
     /// Takes what the server has ready, as the program does at the end of each turn.
@@ -337,9 +352,7 @@ impl<'a> World<'a> {
         for at in 0..self.callers.len() {
             self.flush_control(at);
         }
-        while self.server.poll_tun(&mut self.packet, self.now) {
-            self.tun.push(self.packet.data().to_vec());
-        }
+        while self.release() {}
         while let Some(path) = self.server.poll_gre(&mut self.packet, self.now) {
             let octets = self.packet.data().to_vec();
             self.route(path, octets);

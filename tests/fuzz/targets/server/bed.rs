@@ -138,8 +138,8 @@ impl Bed<'_> {
         if !self.packet.set(&octets) {
             return;
         }
-        if self.server.handle_gre(from, &mut self.packet, self.now) == Ok(Taken::Tun) {
-            self.check_tun();
+        if let Ok(taken) = self.server.handle_gre(from, &mut self.packet, self.now) {
+            self.check_taken(taken);
         }
         self.last.push_back((from, octets));
         self.last.truncate(8);
@@ -184,8 +184,11 @@ impl Bed<'_> {
 
     /// Everything that the server has ready is taken.
     pub fn settle(&mut self) {
-        while self.server.poll_tun(&mut self.packet, self.now) {
-            self.check_tun();
+        loop {
+            match self.server.poll_tun(&mut self.packet, self.now) {
+                Taken::Nothing => break,
+                taken => self.check_taken(taken),
+            }
         }
         let mut sent = 0;
         while let Some(path) = self.server.poll_gre(&mut self.packet, self.now) {
@@ -264,6 +267,14 @@ impl Bed<'_> {
 
     /// What comes out of the TUN is an IPv4 packet from the address of an open call, and was sent
     /// encrypted by that very call if encryption is required.
+    fn check_taken(&mut self, taken: Taken) {
+        match taken {
+            Taken::Tun => self.check_tun(),
+            Taken::Gre(path) => self.check_gre(path),
+            Taken::Nothing => {}
+        }
+    }
+
     fn check_tun(&mut self) {
         self.tun += 1;
         let octets = self.packet.data();
