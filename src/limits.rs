@@ -69,6 +69,16 @@ pub const RECEIVE_WINDOW: u16 = 64;
 /// change costs about 6 000 cycles.
 pub const REKEYS_PER_PACKET: u16 = 64;
 
+/// Encrypted packets that cannot be read, one after the other and for `UNREAD_MS` at least, after
+/// which a call is given up: its keys are out of step for good. Looking for the key of a packet
+/// after the longest outage that can be caught up takes about 500 packets.
+pub const UNREAD_PACKETS: u32 = 32;
+
+/// Milliseconds that go with `UNREAD_PACKETS`. A shorter time would end calls that are about to
+/// find their key; and whoever can forge packets for so long can end a call by one forged
+/// Terminate-Request as well.
+pub const UNREAD_MS: u64 = 30_000;
+
 /// Accounts in the configuration.
 pub const USERS: usize = 128;
 

@@ -87,6 +87,7 @@ reasons! {
         Replaced "replaced" "the same account called again from elsewhere",
         EncryptionRefused "encryption_refused" "the caller refuses MPPE encryption, which is required here (Windows shows 734 or 742)",
         EncryptionTimeout "encryption_timeout" "the caller did not agree on MPPE encryption in time",
+        KeysLost "keys_lost" "the caller's encrypted packets could not be read any more: after a long outage its keys were out of step",
         AddressRefused "address_refused" "the caller does not accept the address that it was given (Windows shows 720)",
         NetworkTimeout "network_timeout" "the caller did not agree on IPCP in time",
         NetworkRefused "network_refused" "the caller refuses IPCP, the protocol for IPv4 (Windows shows 720)",

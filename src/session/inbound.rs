@@ -10,7 +10,7 @@ use crate::limits::{RECEIVE_WINDOW, REORDER_MS};
 use crate::packet::Packet;
 use crate::proto::mss;
 use crate::proto::tunnel::Place;
-use crate::reason::Discard;
+use crate::reason::{Cause, Discard};
 use crate::time::{Instant, due};
 use crate::wire::ppp::{frame_header, protocol, protocol_field};
 use crate::wire::{Error, gre, ipv4};
@@ -228,6 +228,10 @@ impl Server<'_> {
         let opened = opened.unwrap_or(Err(Discard::GreCall));
         if opened == Err(Discard::MppeReset) {
             self.watch_call(slot);
+        }
+        if opened.is_err() && self.table.get(slot).is_some_and(|call| call.link.has_lost_keys(now))
+        {
+            self.end_call(slot, Cause::KeysLost, now);
         }
         opened?;
         let (number, len) = protocol_field(packet.data()).map_err(|_| Discard::InnerPacket)?;

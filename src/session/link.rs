@@ -20,6 +20,7 @@ use crate::wire::lcp;
 use crate::wire::ppp::{ControlPacket, protocol};
 
 use super::login::Proof;
+use super::network::Unread;
 
 /// Milliseconds between the Failure of an authentication and our Terminate-Request: time for the
 /// peer to read the one before it sees the other.
@@ -95,6 +96,7 @@ pub struct Link {
     /// When CCP begins even if the peer has not.
     pub(super) ccp_at: Option<Instant>,
     pub(super) reset_at: Option<Instant>,
+    pub(super) unread: Unread,
     pub(super) terminate_at: Option<Instant>,
     cause: Option<Cause>,
 }
@@ -119,6 +121,7 @@ impl Link {
             unanswered: 0,
             ccp_at: None,
             reset_at: None,
+            unread: Unread::default(),
             terminate_at: None,
             cause: None,
         }
@@ -404,6 +407,7 @@ fn farewell(cause: Cause) -> &'static str {
     match cause {
         Cause::Shutdown => "server is stopping",
         Cause::EncryptionRefused | Cause::EncryptionTimeout => "MPPE encryption is required",
+        Cause::KeysLost => "encryption keys are out of step",
         Cause::PoolExhausted => "no address is free",
         Cause::Replaced => "the account called from elsewhere",
         Cause::AccountChanged | Cause::Disconnected => "disconnected by the administrator",

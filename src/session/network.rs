@@ -1,12 +1,14 @@
 //! The network phase of a link: encryption by CCP and MPPE, addresses by IPCP, and what may pass.
 
-use super::link::{Link, Outcome, Turn};
+use super::link::{Link, Outcome, Phase, Turn};
 use crate::config::Mppe;
+use crate::limits::{UNREAD_MS, UNREAD_PACKETS};
 use crate::packet::Packet;
 use crate::proto::automaton::State;
 use crate::proto::mppe::{Decryptor, Encryptor, Strength};
 use crate::proto::negotiator::{Change, ControlProtocol};
 use crate::reason::{Cause, Discard};
+use crate::time::Instant;
 use crate::wire::ccp;
 use crate::wire::ppp::{ControlPacket, Options, code, protocol};
 
@@ -15,6 +17,26 @@ const RESET_MS: u64 = 500;
 
 /// Milliseconds that a peer has to begin CCP where weak keys are allowed.
 const CCP_WAIT_MS: u64 = 1000;
+
+/// Encrypted packets that could not be read since the last one that could.
+#[derive(Default)]
+pub struct Unread {
+    count: u32,
+    /// When the first of them came.
+    since: Instant,
+}
+
+impl Unread {
+    /// Counts a packet that was opened or not. Packets that are no MPPE say nothing about keys.
+    fn note(&mut self, opened: Result<(), Discard>, now: Instant) {
+        match opened {
+            Ok(()) => self.count = 0,
+            Err(Discard::MppeHeader) => {}
+            Err(_) if self.count == 0 => *self = Unread { count: 1, since: now },
+            Err(_) => self.count = self.count.saturating_add(1),
+        }
+    }
+}
 
 impl Link {
     /// Begins CCP. A peer that has weak keys only hangs up when it is asked for strong ones (pppd),
@@ -187,7 +209,15 @@ impl Link {
         } else if self.reset_at.is_none() {
             self.ask_for_reset(turn);
         }
+        self.unread.note(opened, turn.now);
         opened
+    }
+
+    /// Whether the keys are out of step for good: neither the search for the right one nor a reset
+    /// helped. The call would live, and carry nothing.
+    pub fn has_lost_keys(&self, now: Instant) -> bool {
+        let Unread { count, since } = self.unread;
+        count >= UNREAD_PACKETS && now.since(since) >= UNREAD_MS && self.phase == Phase::Network
     }
 
     /// Whether a clear inner packet from the peer may pass.

@@ -11,6 +11,7 @@ mod gre;
 mod hostile;
 mod memory;
 mod open;
+mod outages;
 mod personalities;
 mod policies;
 mod renegotiation;

@@ -86,6 +86,10 @@ const CAUSES = {
 		what: _('Encryption could not be agreed upon in time.'),
 		remedy: _('Try again. The caller must support MPPE with 128 bits.')
 	},
+	keys_lost: {
+		what: _('The encryption keys were out of step after a long outage.'),
+		remedy: _('Nothing to do here: the caller only has to dial again.')
+	},
 	address_refused: {
 		what: _('The caller does not accept the address that it was given (Windows shows 720).'),
 		remedy: _('Set the caller to get its address automatically, or give the account the fixed address that the caller wants.')
