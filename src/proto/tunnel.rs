@@ -29,6 +29,12 @@ pub struct Tunnel {
     ack_at: Option<Instant>,
     /// The highest of our numbers that the peer acknowledged.
     pub acknowledged: Option<u32>,
+    /// The highest number that has arrived.
+    highest: Option<u32>,
+    /// Packets that were still missing when a later one was taken.
+    pub lost: u32,
+    /// Packets that arrived after a later one.
+    pub reordered: u32,
 }
 
 impl Default for Tunnel {
@@ -47,6 +53,9 @@ impl Tunnel {
             unacknowledged: 0,
             ack_at: None,
             acknowledged: None,
+            highest: None,
+            lost: 0,
+            reordered: 0,
         }
     }
 
@@ -73,11 +82,24 @@ impl Tunnel {
         }
     }
 
+    /// `sequence` arrived, whatever becomes of it: counts the ones that were overtaken.
+    pub fn arrived(&mut self, sequence: u32) {
+        match self.highest.map(|highest| sequence.wrapping_sub(highest)) {
+            Some(0) => {}
+            Some(distance) if distance >= 1 << 31 => {
+                self.reordered = self.reordered.saturating_add(1);
+            }
+            _ => self.highest = Some(sequence),
+        }
+    }
+
     /// `sequence` was received and taken: the next one is expected, and an acknowledgment is due.
     pub fn accept(&mut self, sequence: u32, now: Instant) {
         if sequence == 0 && self.zero_may_come {
             self.zero_may_come = false;
         } else {
+            let gap = self.expected.map_or(0, |expected| sequence.wrapping_sub(expected));
+            self.lost = self.lost.saturating_add(gap);
             self.zero_may_come = self.expected.is_none() && sequence == 1;
             self.expected = Some(sequence.wrapping_add(1));
         }
@@ -161,6 +183,19 @@ mod tests {
         tunnel.accept(u32::MAX, NOW);
         assert_eq!(tunnel.expected(), Some(0));
         assert_eq!(tunnel.data_header(7, 1).acknowledgment, Some(u32::MAX));
+    }
+
+    #[test]
+    fn lost_and_overtaken_packets_are_counted() {
+        let mut tunnel = Tunnel::new();
+        for sequence in [u32::MAX, 0, 3, 1, 3] {
+            tunnel.arrived(sequence);
+        }
+        assert_eq!(tunnel.reordered, 1);
+        for sequence in [u32::MAX, 0, 1, 3] {
+            tunnel.accept(sequence, NOW);
+        }
+        assert_eq!(tunnel.lost, 1);
     }
 
     #[test]

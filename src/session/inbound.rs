@@ -59,6 +59,7 @@ impl Server<'_> {
         }
         let Some(sequence) = header.sequence else { return Ok(Taken::Nothing) };
         let place = call.tunnel.place(sequence);
+        call.tunnel.arrived(sequence);
         packet.strip(len);
         packet.truncate(usize::from(header.payload_length));
         match place {

@@ -32,6 +32,10 @@ pub struct SessionStatus<'s> {
     /// `connecting`, `open` or `closing`.
     pub state: &'static str,
     pub traffic: Traffic,
+    /// Packets from the caller that never came, or came too late.
+    pub lost: u32,
+    /// Packets from the caller that came after a later one.
+    pub reordered: u32,
 }
 
 impl Call {
@@ -52,6 +56,8 @@ impl Call {
                 () => "connecting",
             },
             traffic: self.traffic,
+            lost: self.tunnel.lost,
+            reordered: self.tunnel.reordered,
         }
     }
 }

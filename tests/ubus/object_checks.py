@@ -110,6 +110,7 @@ def sessions(bed, check):
         after = session(client, "alice")
         assert after["rx_packets"] - seen["rx_packets"] >= 3, after
         assert after["tx_bytes"] - seen["tx_bytes"] >= 3000, after
+        assert (after["rx_lost"], after["rx_reordered"]) == (0, 0), after
     with check("disconnect-by-id"):
         refused(NOT_FOUND, call, client, "disconnect", id=alice.server_call_id, name="bob")
         assert call(client, "disconnect", id=alice.server_call_id) == {"count": 1}

@@ -77,6 +77,8 @@ fn put_session(session: &SessionStatus, now: Instant, entry: &mut Table) {
     entry.u64("tx_bytes", session.traffic.tx_bytes);
     entry.u64("rx_packets", session.traffic.rx_packets);
     entry.u64("tx_packets", session.traffic.tx_packets);
+    entry.u32("rx_lost", session.lost);
+    entry.u32("rx_reordered", session.reordered);
 }
 
 /// The calls that failed or ended last, oldest first.
@@ -174,6 +176,8 @@ mod tests {
             send: Some(STATEFUL),
             state: "connecting",
             traffic: Default::default(),
+            lost: 0,
+            reordered: 0,
         };
         assert!(length(|table| put_session(&session, Instant(5), table)) <= SESSION);
     }

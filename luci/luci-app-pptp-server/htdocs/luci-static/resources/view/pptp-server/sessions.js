@@ -82,7 +82,7 @@ return view.extend({
 			[ session.address, E('span', {}, [ session.address || '–' ]) ],
 			[ session.peer, E('span', {}, [ session.peer ]) ],
 			[ session.seconds, this.since(session) ],
-			[ session.rx_bytes, this.traffic(session.rx_bytes, session.rx_packets, rate.rx) ],
+			[ session.rx_bytes, this.received(session, rate.rx) ],
 			[ session.tx_bytes, this.traffic(session.tx_bytes, session.tx_packets, rate.tx) ],
 			[ session.mppe, this.encryption(session) ]
 		];
@@ -98,6 +98,16 @@ return view.extend({
 
 	traffic(bytes, packets, rate) {
 		return E('span', { title: _('%d packets').format(packets) }, [ words.rate(rate), E('br'), words.bytes(bytes) ]);
+	},
+
+	// What the line does to packets shows in this direction only: the caller counts the other one.
+	received(session, rate) {
+		const cell = this.traffic(session.rx_bytes, session.rx_packets, rate);
+
+		if (session.rx_lost || session.rx_reordered)
+			cell.append(E('br'), E('small', {}, [ _('%d lost, %d out of order').format(session.rx_lost, session.rx_reordered) ]));
+
+		return cell;
 	},
 
 	encryption(session) {
