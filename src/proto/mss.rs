@@ -1,6 +1,7 @@
 //! Keeps TCP from sending segments that would not fit the tunnel: lowers the Maximum Segment Size
-//! option of SYN segments (RFC 9293 section 3.7.1) and mends the checksum (RFC 1624).
+//! option of SYN segments (RFC 9293 section 3.7.1) and mends the checksum.
 
+use crate::wire::checksum;
 use crate::wire::ipv4::Header;
 
 const TCP: u8 = 6;
@@ -24,8 +25,7 @@ pub fn clamp(octets: &mut [u8], header: &Header, mtu: u16) {
     let limit = mtu.saturating_sub((crate::wire::ipv4::HEADER_MIN + TCP_HEADER) as u16);
     let old = u16::from_be_bytes([segment[at], segment[at + 1]]);
     if old > limit {
-        segment[at..at + 2].copy_from_slice(&limit.to_be_bytes());
-        mend_checksum(segment, at, old, limit);
+        checksum::replace(segment, at, &limit.to_be_bytes(), CHECKSUM);
     }
 }
 
@@ -46,16 +46,6 @@ fn find_mss(segment: &[u8]) -> Option<usize> {
     None
 }
 
-/// RFC 1624 equation 3. A value at an odd offset counts with its octets swapped.
-fn mend_checksum(segment: &mut [u8], at: usize, old: u16, new: u16) {
-    let aligned = |value: u16| if at.is_multiple_of(2) { value } else { value.swap_bytes() };
-    let checksum = u16::from_be_bytes([segment[CHECKSUM], segment[CHECKSUM + 1]]);
-    let sum = u32::from(!checksum) + u32::from(!aligned(old)) + u32::from(aligned(new));
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    segment[CHECKSUM..CHECKSUM + 2].copy_from_slice(&(!(folded as u16)).to_be_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -63,12 +53,7 @@ mod tests {
     use std::vec::Vec;
 
     fn sum(octets: &[u8]) -> u16 {
-        let words = octets
-            .chunks(2)
-            .map(|pair| u32::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)])));
-        let total: u32 = words.sum();
-        let folded = (total & 0xffff) + (total >> 16);
-        (folded & 0xffff) as u16 + (folded >> 16) as u16
+        checksum::fold(checksum::sum(octets))
     }
 
     fn syn(options: &[u8]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The one ICMP message that a tunnel's end must send: Destination Unreachable, fragmentation
 //! needed and DF set (RFC 792, RFC 1191 section 4).
 
+use super::checksum::{checksum, sum};
 use super::ipv4::{HEADER_MIN, Header};
 use crate::packet::Packet;
 
@@ -60,20 +61,6 @@ fn may_be_answered(octets: &[u8], header: &Header) -> bool {
         && !source.is_unspecified()
         && !source.is_loopback();
     header.fragment_offset == 0 && !is_error && is_host
-}
-
-fn sum(octets: &[u8]) -> u32 {
-    let words = octets
-        .chunks(2)
-        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
-    words.sum()
-}
-
-/// RFC 1071.
-fn checksum(octets: &[u8], start: u32) -> u16 {
-    let total = start + sum(octets);
-    let folded = (total & 0xffff) + (total >> 16);
-    !((folded & 0xffff) + (folded >> 16)) as u16
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub mod blob;
 pub mod ccp;
 pub mod chap;
+pub mod checksum;
 pub mod gre;
 pub mod icmp;
 pub mod ipcp;
