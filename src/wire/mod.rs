@@ -16,6 +16,7 @@ pub mod mppe;
 pub mod ppp;
 pub mod pptp;
 pub mod ubus;
+pub mod udp;
 
 /// Why octets are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
