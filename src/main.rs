@@ -114,7 +114,7 @@ fn serve(paths: &Paths) -> Result<(), Stop> {
     let file = paths.file.as_deref();
     let (config, welcome) = configuration(file)?;
     io::log::set_level(config.log_level);
-    let open = Open::all(&config, paths.ubus.as_deref())?;
+    let open = Open::all(&config, paths.ubus.as_deref(), file)?;
     tun::warn_if_not_forwarding(&config);
     run(file, config, open, welcome)?;
     info!("stopped");

@@ -55,6 +55,8 @@ fn every_option_with_another_value() {
         listen: [[192, 0, 2, 1].into(), [127, 0, 0, 1].into()].into_iter().collect(),
         port: 11723,
         zone: "vpn_zone".try_into().unwrap(),
+        lan: "home_2".try_into().unwrap(),
+        lan_device: "br-home.7".try_into().unwrap(),
         device: "tun-9.x".try_into().unwrap(),
         name: "router.example".try_into().unwrap(),
         local_ip: [10, 9, 0, 1].into(),

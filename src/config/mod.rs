@@ -128,6 +128,10 @@ pub struct Config {
     pub port: u16,
     /// Firewall zone that the callers join.
     pub zone: String<ZONE_NAME>,
+    /// Network of netifd that is the LAN; empty is the zone's, and `none` is none.
+    pub lan: String<ZONE_NAME>,
+    /// The LAN's device, whatever `lan` says; empty when that shall tell.
+    pub lan_device: String<DEVICE_NAME>,
     /// Name of the TUN device.
     pub device: String<DEVICE_NAME>,
     /// Our name in Start-Control-Connection-Reply and CHAP Challenges; never empty.
@@ -183,6 +187,8 @@ impl Default for Config {
             listen: Vec::from_iter([Ipv4Addr::UNSPECIFIED]),
             port: 1723,
             zone: short("lan"),
+            lan: String::new(),
+            lan_device: String::new(),
             device: short("pptps0"),
             name: short("pptp-server"),
             local_ip,

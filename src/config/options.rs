@@ -113,6 +113,19 @@ pub const SERVER: &[Row] = &[
         help: "Firewall zone that the callers join; `none` is no zone.",
     },
     Row {
+        name: "lan",
+        field: Field::Name(limits::ZONE_NAME, "_", |d| d.config.lan.as_mut_view()),
+        default: "",
+        help: "Network of this router that is the LAN; without it the one of the zone, best `lan`; \
+               `none` is no LAN.",
+    },
+    Row {
+        name: "lan_device",
+        field: Field::Device(|d| d.config.lan_device.as_mut_view()),
+        default: "",
+        help: "Network device of the LAN, such as br-lan, where the network's name does not tell it.",
+    },
+    Row {
         name: "device",
         field: Field::Device(|d| d.config.device.as_mut_view()),
         default: "pptps0",

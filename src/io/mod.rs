@@ -5,14 +5,16 @@ pub mod clock;
 pub mod control;
 pub mod failure;
 pub mod gre;
+pub mod lan;
 pub mod log;
+pub mod netlink;
 pub mod open;
-pub mod route;
 pub mod signal;
 pub mod source;
 pub mod sys;
 pub mod tun;
 pub mod ubus;
+pub mod uci;
 pub mod welcome;
 
 use std::io::ErrorKind;
@@ -29,7 +31,7 @@ use pptp::wire::ubus::Status;
 
 use self::clock::Clock;
 use self::failure::{Doing, Failure};
-use self::open::{GRE, Open, SIGNALS, TUN, UBUS};
+use self::open::{GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::signal::Signal;
 use self::tun::Tun;
 
@@ -115,6 +117,7 @@ impl<'w, 'a> World<'w, 'a> {
         }
         self.wait(now)?;
         let now = self.clock.now();
+        self.lan(now);
         self.control(now);
         self.gre(now);
         self.tun(now)?;
@@ -164,6 +167,7 @@ impl<'w, 'a> World<'w, 'a> {
                 GRE => self.ready.gre = true,
                 TUN => self.ready.tun = true,
                 UBUS => self.open.ubus.ready(event),
+                LAN => self.open.lan.ready(),
                 _ => self.open.control.ready(event),
             }
         }
@@ -187,12 +191,20 @@ impl<'w, 'a> World<'w, 'a> {
     fn poll_timeout(&self) -> Option<Deadline> {
         let stop = deadline(self.stop_at, "end of the goodbye");
         let sockets = earlier(self.open.control.poll_timeout(), self.open.ubus.poll_timeout());
+        let sockets = earlier(sockets, self.open.lan.poll_timeout());
         earlier(self.server.poll_timeout(), earlier(sockets, stop))
     }
 
     fn control(&mut self, now: Instant) {
         let registry = self.open.poll.registry();
         self.may_answer |= self.open.control.receive(self.server, registry, now);
+    }
+
+    /// What the kernel says of the LAN.
+    fn lan(&mut self, now: Instant) {
+        if self.open.lan.turn(self.server.config(), now) {
+            self.server.lan_changed(self.open.lan.lan());
+        }
     }
 
     /// From the callers to the LAN.
@@ -262,8 +274,8 @@ impl<'w, 'a> World<'w, 'a> {
 
     /// What other programs of this router want.
     fn ubus(&mut self, now: Instant) -> Next {
-        let Open { ubus, control, poll, tun, .. } = &mut self.open;
-        let wants = ubus.turn(self.server, control, poll.registry(), now);
+        let Open { ubus, control, poll, tun, lan, .. } = &mut self.open;
+        let wants = ubus.turn(self.server, control, lan, poll.registry(), now);
         self.may_answer |= wants.answers;
         if wants.set_up
             && let Err(failure) = tun.set_up(self.server.config())
@@ -314,6 +326,7 @@ impl<'w, 'a> World<'w, 'a> {
         }
         info!("configuration read again");
         let now = self.clock.now();
+        self.open.lan.look_again(now);
         self.open.ubus.want_zone(self.server.config(), now);
         self.open.ubus.reloaded(Status::OK, now);
     }

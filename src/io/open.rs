@@ -11,6 +11,7 @@ use pptp::session::Sizes;
 use super::control::Control;
 use super::failure::{Doing, Failure};
 use super::gre::Gre;
+use super::lan::Watch;
 use super::signal::Signals;
 use super::sys;
 use super::tun::Tun;
@@ -20,6 +21,7 @@ pub const SIGNALS: Token = Token(0);
 pub const GRE: Token = Token(1);
 pub const TUN: Token = Token(2);
 pub const UBUS: Token = Token(3);
+pub const LAN: Token = Token(4);
 /// Control connections and their listeners have this token and those above it.
 pub const CONTROL: usize = 16;
 
@@ -34,11 +36,13 @@ pub struct Open {
     pub gre: Gre,
     pub tun: Tun,
     pub ubus: Ubus,
+    pub lan: Watch,
 }
 
 impl Open {
-    /// Opens everything. `ubus` is where ubusd listens, when that is not where it always does.
-    pub fn all(config: &Config, ubus: Option<&Path>) -> Result<Open, Failure> {
+    /// Opens everything. `ubus` is where ubusd listens, when that is not where it always does;
+    /// `file` is the configuration.
+    pub fn all(config: &Config, ubus: Option<&Path>, file: Option<&Path>) -> Result<Open, Failure> {
         check_capabilities()?;
         let wanted = Sizes::of(config).controls + DESCRIPTORS;
         sys::allow_descriptors(wanted).doing("raise the limit of open descriptors")?;
@@ -46,10 +50,14 @@ impl Open {
         let signals = Signals::open()?;
         let control = Control::open(config, poll.registry(), CONTROL)?;
         let (gre, tun) = (Gre::open()?, Tun::open(config)?);
-        let open = Open { poll, signals, control, gre, tun, ubus: Ubus::new(ubus, UBUS) };
+        let (ubus, lan) = (Ubus::new(ubus, UBUS), Watch::open(file));
+        let open = Open { poll, signals, control, gre, tun, ubus, lan };
         open.watch(SIGNALS, open.signals.descriptor())?;
         open.watch(GRE, open.gre.descriptor())?;
         open.watch_tun()?;
+        if let Some(news) = open.lan.descriptor() {
+            open.watch(LAN, news)?;
+        }
         Ok(open)
     }
 

@@ -12,7 +12,8 @@ use pptp::config::Config;
 use pptp::packet::Packet;
 
 use super::failure::{Doing, Failure};
-use super::route::{Routes, blocks};
+use super::netlink::Netlink;
+use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
 
 /// The open device.
@@ -50,10 +51,10 @@ impl Tun {
         device.set_mtu(config.mtu).doing(format_args!("set the MTU of {name}"))?;
         device.bring_up().doing(format_args!("bring up {name}"))?;
         let index = device.index().doing(format_args!("look up the number of {name}"))?;
-        let mut routes = Routes::open().doing("open a netlink socket")?;
+        let mut netlink = Netlink::open().doing("open a netlink socket")?;
         for block in blocks(config.pool.first, config.pool.last) {
-            let what = format_args!("add the route to {}/{}", block.address, block.prefix);
-            routes.add(block, index).doing(what)?;
+            let what = format_args!("add the route to {block}");
+            route::add(&mut netlink, block, index).doing(what)?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ use pptp::wire::{Error, Writer};
 use self::object::{Context, Done};
 use self::socket::{Output, Socket};
 use super::control::Control;
+use super::lan::Watch;
 
 /// Where ubusd listens, on releases of today and of long ago.
 const SOCKETS: &[&str] = &["/var/run/ubus/ubus.sock", "/var/run/ubus.sock"];
@@ -101,6 +102,7 @@ impl Ubus {
         &mut self,
         server: &mut session::Server,
         control: &Control,
+        lan: &Watch,
         registry: &Registry,
         now: Instant,
     ) -> Wants {
@@ -109,7 +111,7 @@ impl Ubus {
             return Wants::default();
         }
         let zone_joined = self.client.zone().is_joined();
-        let context = Context { server, control, zone_joined, now, wants: Wants::default() };
+        let context = Context { server, control, lan, zone_joined, now, wants: Wants::default() };
         self.work(context, registry)
     }
 

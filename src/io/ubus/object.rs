@@ -11,6 +11,7 @@ use pptp::wire::ubus::{Method, NUMBER, Status, TEXT};
 use super::Wants;
 use super::status::{put_failures, put_status};
 use crate::io::control::Control;
+use crate::io::lan::Watch;
 
 /// The object's name.
 pub const NAME: &str = "pptp-server";
@@ -19,6 +20,7 @@ pub const NAME: &str = "pptp-server";
 pub struct Context<'c, 's> {
     pub server: &'c mut Server<'s>,
     pub control: &'c Control,
+    pub lan: &'c Watch,
     pub zone_joined: bool,
     pub now: Instant,
     /// What the loop has to do afterwards.

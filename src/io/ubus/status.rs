@@ -36,6 +36,7 @@ pub fn put_status(context: &Context, answer: &mut Table) {
         }
     });
     put_config(config, answer);
+    answer.table("lan", |table| put_lan(context, table));
     answer.bool("zone_joined", context.zone_joined);
     answer.u32("leased", server.leased() as u32);
     answer.table("discards", |table| {
@@ -61,6 +62,20 @@ fn put_config(config: &Config, answer: &mut Table) {
     answer.text("pool", format_args!("{}-{}", config.pool.first, config.pool.last));
     answer.u32("max_sessions", config.max_sessions.into());
     answer.text("zone", &config.zone);
+}
+
+/// Empty when no LAN is known.
+fn put_lan(context: &Context, table: &mut Table) {
+    let Some(name) = context.lan.name() else { return };
+    table.text("device", name);
+    table.bool("up", context.lan.device().is_some_and(|device| device.link.up));
+    let lan = context.server.lan();
+    table.text("address", lan.address.map_or(String::new(), |it| it.to_string()));
+    table.array("networks", |list| {
+        for network in &lan.networks {
+            list.text("", network);
+        }
+    });
 }
 
 fn put_session(session: &SessionStatus, now: Instant, entry: &mut Table) {
@@ -143,6 +158,7 @@ fn put_method(f: &mut fmt::Formatter<'_>, method: Method) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::io::control::Control;
+    use crate::io::lan::Watch;
     use mio::Poll;
     use pptp::limits::{FAILURES, USERNAME};
     use pptp::proto::mppe::Strength;
@@ -268,8 +284,8 @@ mod tests {
         let room = room(&server);
         assert!(room <= UBUS_MESSAGE);
         let (now, wants) = (Instant(5000), Default::default());
-        let context =
-            Context { server: &mut server, control: &control, zone_joined: false, now, wants };
+        let (server, control, lan) = (&mut server, &control, &Watch::open(None));
+        let context = Context { server, control, lan, zone_joined: false, now, wants };
         let mut buffer = vec![0; room];
         let mut writer = Writer::new(&mut buffer);
         Blob::new(&mut writer).table(0, |answer| put_status(&context, answer));
