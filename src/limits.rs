@@ -107,6 +107,19 @@ pub const LISTEN: usize = 8;
 /// Addresses in the pool: the index from addresses to slots takes 2 octets each.
 pub const POOL: usize = 4096;
 
+/// IPv6 prefixes of the callers: one of the household's own, one of the provider.
+pub const IPV6_PREFIXES: usize = 2;
+
+/// DNS servers that callers are told in IPv6.
+pub const IPV6_DNS: usize = 2;
+
+/// IPv6 addresses that one caller may use at once, each under every prefix: 8 octets for each call.
+/// Hosts keep one that stays and a new one for every day (RFC 8981).
+pub const IPV6_ADDRESSES: usize = 8;
+
+/// Places in which the caller that has an IPv6 address is remembered: 2 octets each.
+pub const IPV6_CACHE: usize = 64;
+
 /// Sources and accounts whose failed logins are remembered: about 32 octets each.
 pub const FAILED_LOGINS: usize = 256;
 

@@ -1,4 +1,5 @@
-//! The bounded queue of PPP frames of our own (LCP, CHAP, CCP, IPCP) that wait to be sent.
+//! The bounded queue of PPP frames of our own (LCP, CHAP, CCP, IPCP, and what the router of the
+//! tunnel says in IPv6) that wait to be sent.
 //!
 //! When it is full a frame is lost, as the line could have lost it, and the restart timers of the
 //! protocols send it again.
@@ -24,6 +25,11 @@ impl Frame {
     /// The slot of the call that sends it.
     pub fn owner(&self) -> u16 {
         self.owner
+    }
+
+    /// The number in the protocol field.
+    pub fn number(&self) -> u16 {
+        u16::from_be_bytes([self.octets[0], self.octets[1]])
     }
 
     /// Protocol field and information.
@@ -105,6 +111,16 @@ impl Outlet<'_, '_> {
         identifier: u8,
         write: impl FnOnce(&mut Writer),
     ) {
+        self.frame(protocol, |writer| {
+            writer.put(&[code, identifier, 0, 0]);
+            write(writer);
+            writer.patch_u16(4, (writer.len() - 2) as u16);
+        });
+    }
+
+    /// Queues a frame with the information that `write` fills in, such as an inner packet of our
+    /// own. One that does not fit, or finds the ring full, is lost.
+    pub fn frame(&mut self, protocol: u16, write: impl FnOnce(&mut Writer)) {
         let (owner, limit) = (self.owner, (2 + self.mru).min(FRAME));
         let Some(frame) = self.frames.vacant() else {
             self.frames.lost += 1;
@@ -112,9 +128,7 @@ impl Outlet<'_, '_> {
         };
         let mut writer = Writer::new(&mut frame.octets[..limit]);
         writer.u16(protocol);
-        writer.put(&[code, identifier, 0, 0]);
         write(&mut writer);
-        writer.patch_u16(4, (writer.len() - 2) as u16);
         if let Some(len) = writer.finish() {
             (frame.owner, frame.len) = (owner, len);
             self.frames.count += 1;

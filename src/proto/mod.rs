@@ -7,6 +7,7 @@ pub mod chap;
 pub mod control;
 pub mod frames;
 pub mod ipcp;
+pub mod ipv6cp;
 pub mod lcp;
 pub mod mppe;
 pub mod mschap;

@@ -1,8 +1,8 @@
 //! Keeps TCP from sending segments that would not fit the tunnel: lowers the Maximum Segment Size
 //! option of SYN segments (RFC 9293 section 3.7.1) and mends the checksum.
 
-use crate::wire::checksum;
-use crate::wire::ipv4::Header;
+use crate::wire::ipv4::{self, Header};
+use crate::wire::{checksum, ipv6};
 
 const TCP: u8 = 6;
 const TCP_HEADER: usize = 20;
@@ -16,13 +16,24 @@ const OPTION_MSS: u8 = 2;
 /// Lowers the option in the IPv4 packet `octets`, whose header is `header`, to what fits a packet
 /// of `mtu` octets.
 pub fn clamp(octets: &mut [u8], header: &Header, mtu: u16) {
-    if header.protocol != TCP || header.fragment_offset != 0 {
-        return;
+    if header.protocol == TCP && header.fragment_offset == 0 {
+        let segment = &mut octets[header.header_len..header.total_len];
+        clamp_segment(segment, mtu.saturating_sub((ipv4::HEADER_MIN + TCP_HEADER) as u16));
     }
-    let segment = &mut octets[header.header_len..header.total_len];
+}
+
+/// The same for an IPv6 packet. A segment behind extension headers stays as it is: Packet Too Big
+/// is there for it.
+pub fn clamp_ipv6(octets: &mut [u8], header: &ipv6::Header, mtu: u16) {
+    if header.next_header == ipv6::next_header::TCP {
+        let segment = &mut octets[ipv6::HEADER..header.total_len];
+        clamp_segment(segment, mtu.saturating_sub((ipv6::HEADER + TCP_HEADER) as u16));
+    }
+}
+
+fn clamp_segment(segment: &mut [u8], limit: u16) {
     let is_syn = segment.get(FLAGS).is_some_and(|flags| flags & SYN != 0);
     let Some(at) = is_syn.then(|| find_mss(segment)).flatten() else { return };
-    let limit = mtu.saturating_sub((crate::wire::ipv4::HEADER_MIN + TCP_HEADER) as u16);
     let old = u16::from_be_bytes([segment[at], segment[at + 1]]);
     if old > limit {
         checksum::replace(segment, at, &limit.to_be_bytes(), CHECKSUM);
@@ -82,6 +93,24 @@ mod tests {
     fn a_large_value_is_lowered_and_a_small_one_stays() {
         assert_eq!(clamped(&[2, 4, 0x05, 0xb4], 1400), [2, 4, 0x05, 0x50]);
         assert_eq!(clamped(&[2, 4, 0x02, 0x00], 1400), [2, 4, 0x02, 0x00]);
+    }
+
+    /// The checksum covers addresses too, which are zero here in both versions.
+    #[test]
+    fn ipv6_leaves_twenty_octets_less() {
+        let mut packet = std::vec![0; 20];
+        packet.extend_from_slice(&syn(&[2, 4, 0x05, 0xb4])[..]);
+        packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 24, TCP, 64]);
+        packet[20..40].fill(0);
+        let header = ipv6::Header::parse(&packet).unwrap();
+        clamp_ipv6(&mut packet, &header, 1400);
+        assert_eq!(packet[60..], [2, 4, 0x05, 0x3c]);
+        assert_eq!(sum(&packet[40..]), 0xffff, "checksum");
+        packet[6] = 17;
+        packet[62..].copy_from_slice(&[0x05, 0xb4]);
+        let header = ipv6::Header::parse(&packet).unwrap();
+        clamp_ipv6(&mut packet, &header, 1400);
+        assert_eq!(packet[60..], [2, 4, 0x05, 0xb4], "not TCP");
     }
 
     #[test]

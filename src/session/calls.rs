@@ -4,6 +4,7 @@
 use core::net::Ipv4Addr;
 
 use super::event::{Event, Failure, ShownName, Step};
+use super::ipv6::Host;
 use super::link::{Link, Outcome, Rules};
 use super::server::{ControlId, Server};
 use super::table::{Call, Path, Traffic};
@@ -33,7 +34,8 @@ impl Call {
     /// When the server wants to look after the call.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
-        earlier(link, earlier(self.ack_deadline(), deadline(self.no_gre_at, "no GRE")))
+        let host = earlier(self.host.poll_timeout(), deadline(self.no_gre_at, "no GRE"));
+        earlier(link, earlier(self.ack_deadline(), host))
     }
 
     /// When an acknowledgment must go alone. Once queued it goes out with the next packets, and the
@@ -120,7 +122,8 @@ impl Server<'_> {
             physical_channel: 0,
         }));
         let magic = self.random.u32();
-        let link = Link::new(rules(&self.config), &self.config.name, magic, now);
+        let rules = Rules { ipv6: self.ipv6.is_some(), ..rules(&self.config) };
+        let link = Link::new(rules, &self.config.name, magic, now);
         let login_time = u64::from(self.config.login_timeout) * 1000;
         self.table.insert(
             slot,
@@ -135,6 +138,7 @@ impl Server<'_> {
                 user: None,
                 name: ShownName::default(),
                 lease: None,
+                host: Host::default(),
                 mtu: self.config.mtu,
                 since: now,
                 online_as: None,
@@ -189,6 +193,7 @@ impl Server<'_> {
             Outcome::Closed => self.suspended(slot, now),
             Outcome::Ended(cause) => self.finish_call(slot, cause, now),
         }
+        self.look_after_ipv6(slot, now);
         self.watch_call(slot);
     }
 
@@ -285,8 +290,12 @@ impl Server<'_> {
             call.no_gre_at = None;
         }
         let (tell, late) = (silent && !call.tunnel.has_received(), due(call.open_by, now));
+        let advertise = due(call.host.advertise_at, now);
         if due(call.tunnel.ack_at(), now) {
             self.queue_ack(slot);
+        }
+        if advertise {
+            self.advertise(slot, now);
         }
         if dead {
             self.control_mut(control).hurry(now);
@@ -339,5 +348,6 @@ fn rules(config: &Config) -> Rules {
         policy: Policy { min: config.mppe_min, stateful: config.mppe_stateful },
         echo_interval: u64::from(config.lcp_echo_interval) * 1000,
         echo_failures: config.lcp_echo_failures,
+        ipv6: false,
     }
 }

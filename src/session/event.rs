@@ -66,6 +66,8 @@ pub enum Step {
     Open { name: ShownName, address: Ipv4Addr, mtu: u16, encrypted: bool },
     /// Packets do not pass for now.
     Suspended,
+    /// The caller sent a router advertisement or a redirect in IPv6.
+    ActsAsRouter,
     /// The call is over; `address` is the one under which it was online, if it ever was.
     Ended {
         cause: Cause,
@@ -91,7 +93,9 @@ impl Event {
     pub fn level(&self) -> LogLevel {
         match self.step {
             Step::Connected | Step::Refused(_) => LogLevel::Debug,
-            Step::NoGre | Step::LoginFailed { .. } | Step::CallRefused(_) => LogLevel::Warn,
+            Step::NoGre | Step::LoginFailed { .. } | Step::CallRefused(_) | Step::ActsAsRouter => {
+                LogLevel::Warn
+            }
             _ => LogLevel::Info,
         }
     }
@@ -121,6 +125,9 @@ impl Display for Event {
             Step::Open { name, address, mtu, encrypted } => {
                 let how = if *encrypted { "encrypted" } else { "NOT ENCRYPTED" };
                 write!(f, "\"{}\" is online as {address}, mtu {mtu}, {how}", name.as_str())
+            }
+            Step::ActsAsRouter => {
+                f.write_str("acts as an IPv6 router, which is ignored: does it share its Internet?")
             }
             Step::Suspended => f.write_str("the caller renegotiates, packets wait"),
             Step::Ended { cause, name, seconds, traffic, .. } => {

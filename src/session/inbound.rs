@@ -194,7 +194,7 @@ impl Server<'_> {
             protocol::IPV4 | protocol::IPV6 => {
                 let call = self.table.get(slot).ok_or(Discard::GreCall)?;
                 match call.link.admits_clear() {
-                    true => self.take_inner(slot, number, packet),
+                    true => self.take_inner(slot, number, packet, now),
                     false => Err(Discard::MppeClear),
                 }
             }
@@ -237,7 +237,7 @@ impl Server<'_> {
         opened?;
         let (number, len) = protocol_field(packet.data()).map_err(|_| Discard::InnerPacket)?;
         packet.strip(len);
-        self.take_inner(slot, number, packet)
+        self.take_inner(slot, number, packet, now)
     }
 
     /// An inner packet passes if the network phase is open and it comes from the leased address.
@@ -246,11 +246,14 @@ impl Server<'_> {
         slot: u16,
         number: u16,
         packet: &mut Packet,
+        now: Instant,
     ) -> Result<Taken, Discard> {
-        let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
-        if number != protocol::IPV4 {
-            return Err(Discard::InnerProtocol);
+        match number {
+            protocol::IPV4 => {}
+            protocol::IPV6 => return self.take_ipv6(slot, packet, now),
+            _ => return Err(Discard::InnerProtocol),
         }
+        let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
         if !call.link.is_open() {
             return Err(Discard::InnerPhase);
         }

@@ -55,6 +55,10 @@ impl Link {
             let change = self.ccp_timeout(turn);
             return self.after_ccp(change, true, turn);
         }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            // Whether it gives up or not: a call without IPv6 is a call.
+            ipv6cp.handle_timeout(&mut turn.out, turn.now);
+        }
         let Some(ipcp) = &mut self.ipcp else { return Outcome::None };
         // One that the peer closed may be opened again: that is no reason to end the link (RFC 1661
         // section 3.7). It has the time of a login for it.
@@ -120,8 +124,10 @@ impl Link {
 
     fn network_deadline(&self) -> Option<Deadline> {
         let ipcp_at = self.ipcp.as_ref().and_then(Negotiator::restart_at);
-        let ccp_at = self.ccp_at.or(self.ccp.restart_at());
-        let restart = earlier(deadline(ccp_at, "CCP restart"), deadline(ipcp_at, "IPCP restart"));
+        let ipv6cp_at = self.ipv6cp.as_ref().and_then(Negotiator::restart_at);
+        let ipcp =
+            earlier(deadline(ipcp_at, "IPCP restart"), deadline(ipv6cp_at, "IPV6CP restart"));
+        let restart = earlier(deadline(self.ccp_at.or(self.ccp.restart_at()), "CCP restart"), ipcp);
         let reset = deadline(self.reset_at, "CCP reset");
         earlier(restart, earlier(reset, deadline(self.echo_at(), "LCP echo")))
     }

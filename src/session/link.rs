@@ -9,6 +9,7 @@ use crate::proto::ccp::{Ccp, Policy};
 use crate::proto::chap::{Answer, Chap};
 use crate::proto::frames::Outlet;
 use crate::proto::ipcp::{Addresses, Ipcp};
+use crate::proto::ipv6cp::Ipv6cp;
 use crate::proto::lcp::Lcp;
 use crate::proto::mppe::{Decryptor, Encryptor, Method};
 use crate::proto::negotiator::{Change, Negotiator};
@@ -27,6 +28,8 @@ use super::network::Unread;
 const FAILURE_GRACE_MS: u64 = 1000;
 /// Octets of an IPCP packet that waits for CCP.
 const HELD_IPCP: usize = 96;
+/// Octets of an IPV6CP packet that waits for CCP: a request with its one option, and some.
+const HELD_IPV6CP: usize = 32;
 
 /// Phases (RFC 1661 section 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub struct Rules {
     pub echo_interval: u64,
     /// Unanswered echoes that end the call.
     pub echo_failures: u8,
+    /// Whether IPV6CP is agreed to.
+    pub ipv6: bool,
 }
 
 /// What every step needs besides the link itself.
@@ -84,11 +89,14 @@ pub struct Link {
     pub(super) chap: Chap,
     pub(super) ccp: Negotiator<Ccp>,
     pub(super) ipcp: Option<Negotiator<Ipcp>>,
+    pub(super) ipv6cp: Option<Negotiator<Ipv6cp>>,
     pub(super) proof: Option<Proof>,
     pub(super) encryptor: Option<Encryptor>,
     pub(super) decryptor: Option<Decryptor>,
     /// The peer's last IPCP packet, which came before encryption was on.
     pub(super) held_ipcp: Vec<u8, HELD_IPCP>,
+    /// The same of IPV6CP.
+    pub(super) held_ipv6cp: Vec<u8, HELD_IPV6CP>,
     identifier: u8,
     pub(super) heard_at: Instant,
     pub(super) asked_at: Instant,
@@ -111,10 +119,12 @@ impl Link {
             chap: Chap::new(name),
             ccp: Negotiator::new(Ccp::new(rules.policy)),
             ipcp: None,
+            ipv6cp: None,
             proof: None,
             encryptor: None,
             decryptor: None,
             held_ipcp: Vec::new(),
+            held_ipv6cp: Vec::new(),
             identifier: 0,
             heard_at: now,
             asked_at: now,
@@ -192,7 +202,7 @@ impl Link {
         if !matches!(number, protocol::LCP | protocol::CHAP) {
             self.chap.settle();
         }
-        if !matches!(number, protocol::LCP | protocol::CHAP | protocol::CCP | protocol::IPCP) {
+        if !self.speaks(number) {
             return self.reject_protocol(number, information, turn);
         }
         let packet = ControlPacket::parse(information).map_err(|_| Discard::PppFrame)?;
@@ -206,8 +216,15 @@ impl Link {
             }
             (protocol::CCP, Phase::Network) => self.handle_ccp(&packet, turn),
             (protocol::IPCP, Phase::Network) => self.handle_ipcp(&packet, information, turn),
+            (protocol::IPV6CP, Phase::Network) => self.handle_ipv6cp(&packet, information, turn),
             _ => Err(Discard::PppPhase),
         }
+    }
+
+    fn speaks(&self, number: u16) -> bool {
+        let is_known =
+            matches!(number, protocol::LCP | protocol::CHAP | protocol::CCP | protocol::IPCP);
+        is_known || number == protocol::IPV6CP && self.rules.ipv6
     }
 
     /// An unknown protocol is answered by Protocol-Reject once LCP is open (RFC 1661 section 5.7).
@@ -282,6 +299,7 @@ impl Link {
                 Ok(self.after_ccp(change, false, turn))
             }
             (protocol::IPCP, Phase::Network) => Ok(self.end(Cause::NetworkRefused, turn)),
+            (protocol::IPV6CP, Phase::Network) => Ok(self.ipv6cp_refused(turn)),
             _ => Ok(Outcome::None),
         }
     }
@@ -339,9 +357,10 @@ impl Link {
     /// LCP went down under an open link: everything above starts anew, with new keys.
     fn leave_network(&mut self) {
         (self.encryptor, self.decryptor, self.proof) = (None, None, None);
-        self.ipcp = None;
+        (self.ipcp, self.ipv6cp) = (None, None);
         self.ccp = Negotiator::new(Ccp::new(self.rules.policy));
         self.held_ipcp.clear();
+        self.held_ipv6cp.clear();
         (self.ccp_at, self.reset_at) = (None, None);
     }
 
@@ -361,6 +380,7 @@ impl Link {
         self.chap.succeed(proof.authenticator, flags, &mut turn.out, turn.now);
         self.phase = Phase::Network;
         self.proof = Some(proof);
+        self.ipv6cp = self.rules.ipv6.then(|| Negotiator::new(Ipv6cp::new(addresses.peer)));
         self.ipcp = Some(Negotiator::new(Ipcp::new(addresses)));
         if self.rules.mppe != Mppe::Off {
             self.start_ccp(turn);

@@ -178,6 +178,7 @@ impl Link {
     /// Handles the IPCP packet that waited for encryption, and says whether the link is open now:
     /// IPCP may have stayed open while encryption was negotiated anew.
     pub fn release_ipcp(&mut self, turn: &mut Turn) -> Outcome<'static> {
+        self.release_ipv6cp(turn);
         let held = core::mem::take(&mut self.held_ipcp);
         if let Ok(packet) = ControlPacket::parse(&held)
             && let Ok(Outcome::Ended(cause)) = self.handle_ipcp(&packet, &held, turn)

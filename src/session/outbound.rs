@@ -26,6 +26,9 @@ impl Server<'_> {
     }
 
     fn take_tun(&mut self, packet: &mut Packet, _now: Instant) -> Result<Forward, Discard> {
+        if packet.data().first().is_some_and(|octet| octet >> 4 == 6) {
+            return self.tun_ipv6(packet);
+        }
         let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::TunPacket)?;
         packet.truncate(header.total_len);
         let slot = self.leases.find(header.destination).ok_or(Discard::TunDestination)?;
@@ -45,7 +48,7 @@ impl Server<'_> {
             }
         }
         mss::clamp(packet.data_mut(), &header, call.mtu);
-        call.send(packet)?;
+        call.send(protocol::IPV4, packet)?;
         call.traffic.tx_packets += 1;
         call.traffic.tx_bytes += header.total_len as u64;
         Ok(Forward::Gre(call.path))
@@ -58,11 +61,18 @@ impl Server<'_> {
 
     fn poll_frame(&mut self, packet: &mut Packet) -> Option<Path> {
         while let Some(frame) = self.frames.pop() {
-            let slot = frame.owner();
-            if !packet.set(frame.octets()) || !packet.prepend(&ADDRESS_CONTROL) {
+            let (slot, number) = (frame.owner(), frame.number());
+            if !packet.set(frame.octets()) {
                 continue;
             }
-            if let Some(call) = self.table.get_mut(slot) {
+            let Some(call) = self.table.get_mut(slot) else { continue };
+            if number == protocol::IPV6 {
+                packet.strip(size_of::<u16>());
+                match call.send(number, packet) {
+                    Ok(()) => return Some(call.path),
+                    Err(why) => self.discards.count(why),
+                }
+            } else if packet.prepend(&ADDRESS_CONTROL) {
                 call.prepend_gre(packet);
                 return Some(call.path);
             }
@@ -105,10 +115,10 @@ impl Server<'_> {
 }
 
 impl Call {
-    /// Turns an inner IPv4 packet into a GRE packet for the caller.
-    fn send(&mut self, packet: &mut Packet) -> Result<(), Discard> {
+    /// Turns an inner packet of the protocol `number` into a GRE packet for the caller.
+    pub(super) fn send(&mut self, number: u16, packet: &mut Packet) -> Result<(), Discard> {
         let (pfc, acfc) = (self.link.lcp().peer_pfc, self.link.lcp().peer_acfc);
-        packet.prepend(&protocol::IPV4.to_be_bytes());
+        packet.prepend(&number.to_be_bytes());
         if self.link.seal(packet)? {
             let field = protocol::COMPRESSED.to_be_bytes();
             packet.prepend(if pfc { &field[1..] } else { &field });

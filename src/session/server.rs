@@ -4,6 +4,7 @@ use heapless::Deque;
 
 use super::backoff::{Backoff, Patience};
 use super::event::{Event, Failure, Step};
+use super::ipv6::Ipv6;
 use super::lan::Lan;
 use super::leases::Leases;
 use super::link::{Outcome, Turn};
@@ -12,7 +13,7 @@ use super::shutdown::Stopping;
 use super::storage::Storage;
 use super::table::{Call, Table};
 use crate::config::Config;
-use crate::limits::{EVENTS, FAILURES, LOGINS, SESSIONS};
+use crate::limits::{EVENTS, FAILURES, IPV6_CACHE, LOGINS, SESSIONS};
 use crate::proto::control::Control;
 use crate::proto::frames::Frames;
 use crate::random::Random;
@@ -48,6 +49,10 @@ pub struct Server<'a> {
     /// No timer is due before this; kept low by every step, made exact when it is reached.
     wake: Option<Deadline>,
     pub(super) stopping: Option<Stopping>,
+    /// What callers get of IPv6, if anything.
+    pub(super) ipv6: Option<Ipv6>,
+    /// The slot of the call that was found for an IPv6 address, by what the address hashes to.
+    pub(super) ipv6_cache: [u16; IPV6_CACHE],
 }
 
 impl<'a> Server<'a> {
@@ -71,6 +76,8 @@ impl<'a> Server<'a> {
             lan: Lan::default(),
             wake: None,
             stopping: None,
+            ipv6: None,
+            ipv6_cache: [0; IPV6_CACHE],
             config,
         }
     }

@@ -1,8 +1,9 @@
 //! What the server tells about itself and its calls.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::event::Failure;
+use super::ipv6::Ipv6;
 use super::server::Server;
 use super::table::{Call, Traffic};
 use crate::config::Config;
@@ -19,6 +20,8 @@ pub struct SessionStatus<'s> {
     pub name: &'s str,
     /// The inner address, once leased.
     pub address: Option<Ipv4Addr>,
+    /// The IPv6 address that the caller used last, under the first prefix.
+    pub ipv6: Option<Ipv6Addr>,
     /// The caller's outer address.
     pub peer: Ipv4Addr,
     /// When the call began.
@@ -39,12 +42,14 @@ pub struct SessionStatus<'s> {
 }
 
 impl Call {
-    /// What is shown of the call.
-    pub fn status(&self) -> SessionStatus<'_> {
+    /// What is shown of the call; the prefixes of its IPv6 addresses are the server's.
+    pub fn status(&self, ipv6: Option<&Ipv6>) -> SessionStatus<'_> {
+        let prefix = ipv6.and_then(|ipv6| ipv6.prefixes.first());
         SessionStatus {
             call_id: self.call_id,
             name: self.user.as_deref().unwrap_or(""),
             address: self.lease,
+            ipv6: prefix.and_then(|&prefix| self.ipv6_address(prefix)),
             peer: self.path.remote,
             since: self.since,
             mtu: self.mtu,
@@ -80,7 +85,7 @@ impl Server<'_> {
 
     /// All calls.
     pub fn sessions(&self) -> impl Iterator<Item = SessionStatus<'_>> {
-        self.table.iter().map(|(_, call)| call.status())
+        self.table.iter().map(|(_, call)| call.status(self.ipv6.as_ref()))
     }
 
     /// The calls that failed or ended last, oldest first.

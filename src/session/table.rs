@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use heapless::String;
 
 use super::event::ShownName;
+use super::ipv6::Host;
 use super::link::Link;
 use super::server::ControlId;
 use crate::limits::USERNAME;
@@ -48,6 +49,8 @@ pub struct Call {
     pub name: ShownName,
     /// The inner address of the peer.
     pub lease: Option<Ipv4Addr>,
+    /// What is known of the peer in IPv6.
+    pub host: Host,
     /// Octets of the largest inner packet that the peer takes without fragmentation.
     pub mtu: u16,
     /// When the call began.

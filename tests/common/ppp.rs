@@ -1,4 +1,4 @@
-//! The caller's end of a PPP link: LCP, MS-CHAPv2, CCP with MPPE, IPCP, in simple code of its own.
+//! The caller's end of a PPP link: LCP, MS-CHAPv2, CCP with MPPE, IPCP, IPV6CP, in simple code of its own.
 
 use std::net::Ipv4Addr;
 
@@ -17,6 +17,8 @@ const IPCP: u16 = 0x8021;
 const IPV6CP: u16 = 0x8057;
 const MPPE: u8 = 18;
 const ADDRESS: u8 = 3;
+/// The interface identifier of a caller's IPv6.
+pub const IDENTIFIER: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 const RESPONSE_MS: u64 = 3000;
 const RESET_MS: u64 = 500;
 
@@ -37,6 +39,7 @@ pub struct Ppp {
     pub lcp: Layer,
     pub ccp: Layer,
     pub ipcp: Layer,
+    pub ipv6cp: Layer,
     dice: Dice,
     identifiers: u8,
     response: Option<(u8, Vec<u8>)>,
@@ -81,6 +84,7 @@ impl Ppp {
             lcp: Layer::new(LCP, lcp.collect(), &habits),
             ccp: Layer::new(CCP, vec![(MPPE, bits.to_be_bytes().to_vec())], &habits),
             ipcp: Layer::new(IPCP, addresses.chain(compression).collect(), &habits),
+            ipv6cp: Layer::new(IPV6CP, vec![(1, IDENTIFIER.to_vec())], &habits),
             habits,
             user: user.to_string(),
             password: password.to_string(),
@@ -129,9 +133,10 @@ impl Ppp {
         self.value(ADDRESS).unwrap()
     }
 
-    /// Sends an inner packet.
+    /// Sends an inner packet of either version.
     pub fn send_ip(&mut self, packet: &[u8]) {
-        let clear = [&[0x00, 0x21], packet].concat();
+        let protocol = if packet[0] >> 4 == 6 { 0x57 } else { 0x21 };
+        let clear = [&[0x00, protocol], packet].concat();
         let octets = match &mut self.sealer {
             Some(sealer) => [&[0x00, 0xfd], &sealer.seal(&clear)[..]].concat(),
             None => clear,
@@ -155,7 +160,7 @@ impl Ppp {
         };
         match protocol {
             0x00fd => return self.handle_sealed(information, now),
-            0x0021 => return self.handle_clear(information),
+            0x0021 | 0x0057 => return self.handle_clear(information),
             _ => {}
         }
         let len = usize::from(u16::from_be_bytes([information[2], information[3]]));
@@ -173,6 +178,9 @@ impl Ppp {
             }
             (CCP, Phase::Network) => self.handle_ccp(code, identifier, data, now),
             (IPCP, Phase::Network) => self.handle_ipcp(code, identifier, data, now),
+            (IPV6CP, Phase::Network) if self.ipv6cp.started => {
+                self.configure(IPV6CP, code, identifier, data, now);
+            }
             // pppd throws away what comes before its time.
             _ => {}
         }
@@ -183,8 +191,10 @@ impl Ppp {
         match opener.open(information) {
             Ok(clear) => {
                 self.reset_at = None;
-                let skipped = if clear[0] == 0x21 { 1 } else { 2 };
-                assert_eq!(clear[skipped - 1], 0x21, "inner protocol");
+                let skipped = if clear[0] & 1 == 1 { 1 } else { 2 };
+                let version = if clear[skipped - 1] == 0x57 { 6 } else { 4 };
+                assert!(matches!(clear[skipped - 1], 0x21 | 0x57), "inner protocol");
+                assert_eq!(clear[skipped] >> 4, version);
                 self.received.push(clear[skipped..].to_vec());
             }
             Err(true) if self.reset_at.is_none() => self.ask_for_reset(now),
@@ -212,7 +222,12 @@ impl Ppp {
                 let magic = magic.map_or(vec![0; 4], |wish| wish.1.clone());
                 self.out.push(frame(LCP, 10, identifier, &[&magic, &data[4..]].concat()));
             }
-            8 => self.rejected.push(u16::from_be_bytes([data[0], data[1]])),
+            8 => {
+                self.rejected.push(u16::from_be_bytes([data[0], data[1]]));
+                if data.starts_with(&IPV6CP.to_be_bytes()) {
+                    self.ipv6cp.stop();
+                }
+            }
             7 | 10.. => {}
             _ => {
                 let saw = self.configure(LCP, code, identifier, data, now);
@@ -228,6 +243,7 @@ impl Ppp {
                 self.phase = Phase::Establish;
                 self.ccp.stop();
                 self.ipcp.stop();
+                self.ipv6cp.stop();
                 (self.sealer, self.opener, self.reset_at) = (None, None, None);
                 (self.response, self.response_at) = (None, None);
             }
@@ -291,8 +307,7 @@ impl Ppp {
     fn open_network(&mut self, now: Instant) {
         self.phase = Phase::Network;
         if self.habits.asks_ipv6cp {
-            self.identifiers = self.identifiers.wrapping_add(1);
-            self.out.push(frame(IPV6CP, 1, self.identifiers, &[1, 10, 1, 2, 3, 4, 5, 6, 7, 8]));
+            self.ipv6cp.start(&mut self.identifiers, now, &mut self.out);
         }
         let encrypts = matches!(self.habits.encryption, Encryption::Wants(..));
         if encrypts {
@@ -374,6 +389,7 @@ impl Ppp {
         let layer = match protocol {
             LCP => &mut self.lcp,
             CCP => &mut self.ccp,
+            IPV6CP => &mut self.ipv6cp,
             _ => &mut self.ipcp,
         };
         match (code, judgement) {
@@ -427,7 +443,7 @@ impl Ppp {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        let layers = [&self.lcp, &self.ccp, &self.ipcp].map(|layer| layer.restart_at);
+        let layers = [&self.lcp, &self.ccp, &self.ipcp, &self.ipv6cp].map(|layer| layer.restart_at);
         let others = [self.response_at, self.reset_at];
         match self.phase {
             Phase::Over(_) => None,
@@ -440,6 +456,9 @@ impl Ppp {
         let saw = self.lcp.handle_timeout(own, now, out);
         let network = self.phase == Phase::Network;
         let ccp = if network { self.ccp.handle_timeout(own, now, out) } else { Saw::Nothing };
+        if network {
+            self.ipv6cp.handle_timeout(own, now, out);
+        }
         let ipcp = if network { self.ipcp.handle_timeout(own, now, out) } else { Saw::Nothing };
         self.after_lcp(saw);
         self.after_ccp(ccp, now);

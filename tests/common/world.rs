@@ -385,7 +385,8 @@ impl<'a> World<'a> {
         let (header, len) = gre::Header::parse(&octets).unwrap();
         if header.payload_length > 0 && self.server.config().mppe == Mppe::Required {
             let protocol = ppp::frame_header(&octets[len..]).unwrap().0;
-            assert_ne!(protocol, ppp::protocol::IPV4, "a clear packet although MPPE is required");
+            let is_inner = matches!(protocol, ppp::protocol::IPV4 | ppp::protocol::IPV6);
+            assert!(!is_inner, "a clear packet although MPPE is required");
         }
         self.gre_sent += 1;
         self.gre_octets += octets.len();

@@ -9,6 +9,7 @@ mod frames;
 mod goodbye;
 mod gre;
 mod hostile;
+mod ipv6;
 mod memory;
 mod open;
 mod outages;

@@ -82,6 +82,7 @@ fn put_session(session: &SessionStatus, now: Instant, entry: &mut Table) {
     entry.u32("id", session.call_id.into());
     entry.text("name", session.name);
     entry.text("address", session.address.map_or(String::new(), |it| it.to_string()));
+    entry.text("ipv6", session.ipv6.map_or(String::new(), |it| it.to_string()));
     entry.text("peer", session.peer);
     entry.text("state", session.state);
     entry.u64("since", epoch(session.since, now));
@@ -166,7 +167,7 @@ mod tests {
     use pptp::wire::Writer;
     use pptp::wire::blob::{Blob, Value, fields, find};
     use pptp::wire::pptp::{Message, OutgoingCall, Start};
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn length(write: impl Fn(&mut Table)) -> usize {
         let mut buffer = vec![0; ANSWER];
@@ -185,6 +186,7 @@ mod tests {
             call_id: u16::MAX,
             name: &name,
             address: Some(address),
+            ipv6: Some(Ipv6Addr::from_bits(u128::MAX)),
             peer: address,
             since: Instant(0),
             mtu: 1456,
