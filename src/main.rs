@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Said) => ExitCode::FAILURE,
         Err(Stop::Failed(failure)) => {
-            eprintln!("error: {failure}");
+            io::log::say(format!("error: {failure}\n").as_bytes());
             ExitCode::FAILURE
         }
     }

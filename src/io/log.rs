@@ -9,6 +9,8 @@ use pptp::config::LogLevel;
 use pptp::session::Event;
 use pptp::time::Instant;
 
+use super::sys;
+
 /// Octets of the longest line; what is longer is cut.
 const LINE: usize = 512;
 
@@ -76,6 +78,15 @@ fn level(level: LogLevel) -> Level {
     }
 }
 
+/// Writes to standard error, unless whoever reads it has fallen behind: a log daemon that hangs must
+/// not hang the calls. What cannot be written is lost.
+pub fn say(text: &[u8]) {
+    let mut out = io::stderr();
+    if sys::takes_output(&out) {
+        let _ = out.write_all(text);
+    }
+}
+
 impl Log for StandardError {
     fn enabled(&self, metadata: &Metadata) -> bool {
         // mio's own lines say nothing to the owner of a router.
@@ -96,7 +107,7 @@ impl Log for StandardError {
         };
         // Both only fail when the line is full, and when nobody reads standard error any more.
         let _ = write!(line, "{level}: {}", record.args());
-        let _ = io::stderr().write_all(line.end());
+        say(line.end());
     }
 
     fn flush(&self) {}

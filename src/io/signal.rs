@@ -37,7 +37,9 @@ impl Signals {
     /// The next signal that waits.
     pub fn read(&mut self) -> Option<Signal> {
         let mut info = [0; INFO];
-        self.0.read_exact(&mut info).ok()?;
+        // Once more after any error: if it was another one than that none waits, no event would ever
+        // come again for the signal, nor for those of its kind.
+        self.0.read_exact(&mut info).or_else(|_| self.0.read_exact(&mut info)).ok()?;
         let number = i32::from_ne_bytes(*info.first_chunk()?);
         Some(if number == libc::SIGHUP { Signal::Reload } else { Signal::Stop })
     }

@@ -68,6 +68,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if length as u64 > FILE {
         return Err(Failure::new(doing, "this is more than 256 KiB", "is it the right file?"));
     }
+    // A file that is being written is empty for a moment; taken for the accounts of nobody, it would
+    // end every call.
+    if length == 0 {
+        return Err(Failure::new(doing, "it is empty", "is it being written?"));
+    }
     Ok(text)
 }
 

@@ -215,6 +215,14 @@ fn has_capability(number: u32) -> bool {
     done == 0 && sets[0][0] & (1 << number) != 0
 }
 
+/// Whether a write of up to a page would be taken at once, or fail at once (poll(2)).
+pub fn takes_output(file: impl AsFd) -> bool {
+    let mut wanted =
+        libc::pollfd { fd: file.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: the kernel reads and writes this one local.
+    unsafe { libc::poll(&mut wanted, 1, 0) == 1 }
+}
+
 /// Keeps passwords and keys out of core files and away from debuggers of the same user.
 pub fn hide_memory() -> io::Result<()> {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
