@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use pptp::config::{Config, Duplicate, LogLevel, Mppe, Pool, Problems, User, options};
+use pptp::config::{Config, Duplicate, LanMode, LogLevel, Mppe, Pool, Problems, User, options};
 use pptp::limits;
 use pptp::proto::mppe::Strength;
 
@@ -57,6 +57,7 @@ fn every_option_with_another_value() {
         zone: "vpn_zone".try_into().unwrap(),
         lan: "home_2".try_into().unwrap(),
         lan_device: "br-home.7".try_into().unwrap(),
+        lan_mode: LanMode::SameSubnet,
         device: "tun-9.x".try_into().unwrap(),
         name: "router.example".try_into().unwrap(),
         local_ip: [10, 9, 0, 1].into(),

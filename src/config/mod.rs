@@ -33,6 +33,15 @@ pub enum Mppe {
     Off,
 }
 
+/// How callers and the machines of the LAN find each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LanMode {
+    /// By routes: callers have a network of their own.
+    Routed,
+    /// Callers have addresses of the LAN's own network, and this machine answers ARP for them.
+    SameSubnet,
+}
+
 /// What happens to a second call of an account that has one already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicate {
@@ -132,6 +141,8 @@ pub struct Config {
     pub lan: String<ZONE_NAME>,
     /// The LAN's device, whatever `lan` says; empty when that shall tell.
     pub lan_device: String<DEVICE_NAME>,
+    /// How callers and the machines of the LAN find each other.
+    pub lan_mode: LanMode,
     /// Name of the TUN device.
     pub device: String<DEVICE_NAME>,
     /// Our name in Start-Control-Connection-Reply and CHAP Challenges; never empty.
@@ -189,6 +200,7 @@ impl Default for Config {
             zone: short("lan"),
             lan: String::new(),
             lan_device: String::new(),
+            lan_mode: LanMode::Routed,
             device: short("pptps0"),
             name: short("pptp-server"),
             local_ip,

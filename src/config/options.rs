@@ -9,7 +9,7 @@ use heapless::string::StringView;
 
 use super::load::Draft;
 use super::value::{self, Fault};
-use super::{Duplicate, LogLevel, Mppe, Pool, Secret};
+use super::{Duplicate, LanMode, LogLevel, Mppe, Pool, Secret};
 use crate::limits;
 use crate::proto::mppe::Strength;
 
@@ -124,6 +124,16 @@ pub const SERVER: &[Row] = &[
         field: Field::Device(|d| d.config.lan_device.as_mut_view()),
         default: "",
         help: "Network device of the LAN, such as br-lan, where the network's name does not tell it.",
+    },
+    Row {
+        name: "lan_mode",
+        field: Field::Choice(&[
+            ("routed", |d| d.config.lan_mode = LanMode::Routed),
+            ("same_subnet", |d| d.config.lan_mode = LanMode::SameSubnet),
+        ]),
+        default: "routed",
+        help: "Callers have a network of their own, or addresses of the LAN's network, for which \
+               the router answers there.",
     },
     Row {
         name: "device",

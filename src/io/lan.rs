@@ -2,6 +2,7 @@
 //! program, change, go, and come back under the same name.
 
 use std::mem;
+use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use pptp::time::{Deadline, Instant, deadline, due};
 
 use super::netlink::Netlink;
 use super::netlink::device::{self, Address, Address6, Link};
-use super::uci;
+use super::{conflict, uci};
 
 /// Milliseconds between news and the look at what is there now: they seldom come alone.
 const SETTLE_MS: u64 = 100;
@@ -47,6 +48,9 @@ pub struct Watch {
     /// The names of the LAN's devices, the main one first.
     names: Vec<String>,
     facts: Facts,
+    problem: String,
+    /// There was news of our devices since the last look.
+    shaken: bool,
     ready: bool,
     looked_at: Instant,
     look_at: Option<Instant>,
@@ -62,6 +66,8 @@ impl Watch {
             folder: file.and_then(Path::parent).map(PathBuf::from),
             names: Vec::new(),
             facts: Facts::default(),
+            problem: String::new(),
+            shaken: true,
             ready: false,
             looked_at: Instant(0),
             look_at: Some(Instant(0)),
@@ -88,6 +94,17 @@ impl Watch {
         self.facts.devices.first().filter(|device| Some(&device.name) == self.names.first())
     }
 
+    /// The device of the LAN in whose network `address` is.
+    pub fn device_of(&self, address: Ipv4Addr) -> Option<&Device> {
+        let has = |device: &&Device| device.four.iter().any(|it| network(it).contains(address));
+        self.facts.devices.iter().find(has)
+    }
+
+    /// What a person should change; empty when nothing is wrong.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// Looks again with the next turn: the configuration may have changed.
     pub fn look_again(&mut self, now: Instant) {
         self.look_at = Some(now);
@@ -99,7 +116,7 @@ impl Watch {
     }
 
     /// Takes the news, and looks what is there now if they are of interest. Tells whether
-    /// something is other than before.
+    /// something is other than before, or was meanwhile.
     pub fn turn(&mut self, config: &Config, now: Instant) -> bool {
         if mem::take(&mut self.ready) {
             self.hear(now);
@@ -124,6 +141,7 @@ impl Watch {
         let lost = heard.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock);
         // An error ends the reading, and there may be more.
         self.ready = lost;
+        self.shaken |= lost || matters;
         if lost || matters {
             let at = (now + SETTLE_MS).max(self.looked_at + PAUSE_MS);
             self.look_at.get_or_insert(at);
@@ -145,10 +163,12 @@ impl Watch {
         let first = names != self.names;
         self.names = names;
         let before = mem::replace(&mut self.facts, facts);
+        let shaken = mem::take(&mut self.shaken);
         if first || self.facts.devices != before.devices {
             self.tell(&before, first);
         }
-        first || self.facts != before
+        self.judge(config);
+        first || shaken || self.facts != before
     }
 
     /// Says what the LAN is now; that it is missing only when it was there, or never was yet.
@@ -170,6 +190,18 @@ impl Watch {
                 info!("the LAN device {name} is not there: waiting for it");
             }
             None => {}
+        }
+    }
+
+    /// Says once what is wrong.
+    fn judge(&mut self, config: &Config) {
+        let problem = conflict::problem(config, &self.facts, &self.lan().networks);
+        let problem = problem.unwrap_or_default();
+        if self.problem != problem {
+            self.problem = problem;
+            if !self.problem.is_empty() {
+                warn!("{}", self.problem);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! and time, and hands everything to the library's `Server`.
 
 pub mod clock;
+pub mod conflict;
 pub mod control;
 pub mod failure;
 pub mod gre;
@@ -9,6 +10,7 @@ pub mod lan;
 pub mod log;
 pub mod netlink;
 pub mod open;
+pub mod proxy;
 pub mod signal;
 pub mod source;
 pub mod sys;
@@ -32,6 +34,7 @@ use pptp::wire::ubus::Status;
 use self::clock::Clock;
 use self::failure::{Doing, Failure};
 use self::open::{GRE, LAN, Open, SIGNALS, TUN, UBUS};
+use self::proxy::Proxy;
 use self::signal::Signal;
 use self::tun::Tun;
 
@@ -61,6 +64,7 @@ pub struct World<'w, 'a> {
     /// are nearly all there is, never lead to that, and so cost no look at every connection.
     may_answer: bool,
     quota: log::Quota,
+    proxy: Proxy,
     reseed_at: Instant,
     /// When the goodbye ends at the latest, once it has begun.
     stop_at: Option<Instant>,
@@ -98,6 +102,7 @@ impl<'w, 'a> World<'w, 'a> {
             ready: Ready::default(),
             may_answer: false,
             quota: log::Quota::default(),
+            proxy: Proxy::default(),
             stop_at: None,
         }
     }
@@ -113,6 +118,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.timers(now)?;
         self.flush(now);
         if self.is_over(now) {
+            self.proxy.withdraw();
             return Ok(Next::End);
         }
         self.wait(now)?;
@@ -148,9 +154,14 @@ impl<'w, 'a> World<'w, 'a> {
         while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
             self.open.gre.send(&self.packet, path);
         }
+        let mut happened = false;
         while let Some(event) = self.server.poll_event() {
             self.quota.log(&event, now);
             self.open.ubus.notify(&event, now);
+            happened = true;
+        }
+        if happened {
+            self.proxy.update(self.server, &self.open.lan, false);
         }
     }
 
@@ -204,6 +215,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn lan(&mut self, now: Instant) {
         if self.open.lan.turn(self.server.config(), now) {
             self.server.lan_changed(self.open.lan.lan());
+            self.proxy.update(self.server, &self.open.lan, true);
         }
     }
 

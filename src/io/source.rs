@@ -10,6 +10,7 @@ use log::{Level, warn};
 use pptp::config::{Config, Problems};
 use zeroize::Zeroize;
 
+use super::conflict;
 use super::failure::{Doing, Failure};
 
 /// Octets of the largest configuration file: 128 accounts with the longest of everything are less.
@@ -34,7 +35,16 @@ pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Box
     text.zeroize();
     say_all(&warnings, path, Level::Warn, &mut say);
     match parsed {
-        Ok(config) => Some(Box::new(config)),
+        Ok(config) => {
+            let refusal = path.parent().and_then(|folder| conflict::refusal(&config, folder));
+            match refusal {
+                None => Some(Box::new(config)),
+                Some(refusal) => {
+                    say(Level::Error, &format_args!("{}: {refusal}", path.display()));
+                    None
+                }
+            }
+        }
         Err(errors) => {
             say_all(&errors, path, Level::Error, &mut say);
             None

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use log::{debug, warn};
-use pptp::config::Config;
+use pptp::config::{Config, Network};
 use pptp::packet::Packet;
 
 use super::failure::{Doing, Failure};
@@ -41,7 +41,7 @@ impl Tun {
     /// Gives the device its address, its largest packet and the routes to the callers; what is
     /// right already stays, so this also repairs a device that somebody else took down or changed.
     ///
-    /// The address stands alone (/32) and the routes cover the pool and nothing else: then a pool
+    /// The address stands alone (/32) and the routes cover the callers' and nothing else: then a pool
     /// that is a part of the LAN's network leaves the rest of that network where it is, since the
     /// more specific route wins, and a packet from caller to caller comes back to us like any other.
     pub fn set_up(&self, config: &Config) -> Result<(), Failure> {
@@ -52,7 +52,10 @@ impl Tun {
         device.bring_up().doing(format_args!("bring up {name}"))?;
         let index = device.index().doing(format_args!("look up the number of {name}"))?;
         let mut netlink = Netlink::open().doing("open a netlink socket")?;
-        for block in blocks(config.pool.first, config.pool.last) {
+        let fixed = config.users.iter().filter_map(|user| user.ip);
+        let fixed = fixed.filter(|&address| config.pool.offset(address).is_none());
+        let fixed = fixed.map(|address| Network::around(address, 32));
+        for block in blocks(config.pool.first, config.pool.last).chain(fixed) {
             let what = format_args!("add the route to {block}");
             route::add(&mut netlink, block, index).doing(what)?;
         }

@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
-use pptp::config::Config;
 use pptp::config::uci::{Parser, Statement};
+use pptp::config::{Config, Network};
 use pptp::limits::LAN_NETWORKS;
 
 /// Octets of the largest file that is read.
@@ -16,7 +17,7 @@ const FILE: u64 = 256 * 1024;
 const ALIASES: usize = 4;
 
 /// The word that means none.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// An option, or one item of a list.
 pub struct Item<'a> {
@@ -136,6 +137,59 @@ fn device_of(network: &[u8], name: &str) -> Option<String> {
     None
 }
 
+/// The addresses that DHCP gives out in a network, as dnsmasq's script computes them: `start`
+/// addresses behind the network's own, `limit` of them.
+pub fn dhcp_range(dhcp: &[u8], network: &[u8], name: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let mut section = None;
+    each(dhcp, &mut |item| {
+        if (item.kind, item.name, item.value) == ("dhcp", "interface", name) {
+            section = Some(item.section);
+        }
+    });
+    let section = section?;
+    let (mut start, mut limit, mut off) = (100, 150, false);
+    each(dhcp, &mut |item| {
+        if item.section == section {
+            match (item.name, item.value) {
+                ("start", value) => start = value.parse().unwrap_or(start),
+                ("limit", value) => limit = value.parse().unwrap_or(limit),
+                ("ignore", "1") | ("dynamicdhcp", "0") | ("dhcpv4", "disabled") => off = true,
+                _ => {}
+            }
+        }
+    });
+    let network = static_network(network, name)?;
+    let last = network.broadcast().to_bits().checked_sub(1)?;
+    let first = network.address.to_bits().saturating_add(start);
+    let end = first.saturating_add(limit).checked_sub(1)?.min(last);
+    (!off && limit > 0 && first <= end)
+        .then(|| (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(end)))
+}
+
+/// The network that the router's own configuration gives an interface.
+fn static_network(text: &[u8], name: &str) -> Option<Network> {
+    let (mut address, mut mask) = (None, None);
+    each(text, &mut |item| {
+        if (item.kind, item.of) == ("interface", name) {
+            match item.name {
+                "ipaddr" if address.is_none() => {
+                    let first = item.value.split_ascii_whitespace().next().unwrap_or_default();
+                    let (host, prefix) = first.split_once('/').unwrap_or((first, ""));
+                    address = host.parse::<Ipv4Addr>().ok();
+                    mask = prefix.parse().ok().or(mask);
+                }
+                "netmask" => mask = mask.or(item.value.parse().ok().map(prefix_of)),
+                _ => {}
+            }
+        }
+    });
+    Some(Network::around(address?, mask?))
+}
+
+fn prefix_of(mask: Ipv4Addr) -> u8 {
+    mask.to_bits().leading_ones() as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +241,37 @@ mod tests {
         assert_eq!(networks("words", ""), "plain guest");
         assert_eq!(networks("none", ""), "lan");
         assert_eq!(networks("none", "guest"), "guest");
+    }
+
+    #[test]
+    fn what_dhcp_gives_out() {
+        let network = "\
+            config interface lan\n option ipaddr 192.168.1.1\n option netmask 255.255.255.0\n\
+            config interface wide\n list ipaddr '10.0.0.1/16'\n list ipaddr '10.9.0.1/24'\n\
+            config interface dialled\n option proto dhcp\n";
+        let range = |name: &str, options: &str| {
+            let dhcp = format!(
+                "config dnsmasq\n option start 5\n\
+                config dhcp other\n option interface '{name}'\n {options}\nconfig dhcp wan\n"
+            );
+            let range = dhcp_range(dhcp.as_bytes(), network.as_bytes(), name);
+            range.map_or(String::new(), |(first, last)| format!("{first}-{last}"))
+        };
+        assert_eq!(range("lan", ""), "192.168.1.100-192.168.1.249");
+        assert_eq!(range("lan", "option start 10\n option limit 5"), "192.168.1.10-192.168.1.14");
+        assert_eq!(range("lan", "option limit 500"), "192.168.1.100-192.168.1.254");
+        assert_eq!(range("wide", "option start 512"), "10.0.2.0-10.0.2.149");
+        for off in [
+            "option ignore 1",
+            "option dynamicdhcp 0",
+            "option dhcpv4 disabled",
+            "option limit 0",
+            "option start 300",
+            "option start 4294967295",
+        ] {
+            assert_eq!(range("lan", off), "", "{off}");
+        }
+        assert_eq!(range("dialled", "") + &range("nowhere", ""), "");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use heapless::Vec;
 
 use super::server::Server;
+use super::table::Call;
 use crate::config::Network;
 use crate::limits::LAN_NETWORKS;
 
@@ -28,6 +29,12 @@ impl Server<'_> {
     /// The LAN became known, changed, or is gone.
     pub fn lan_changed(&mut self, lan: Lan) {
         self.lan = lan;
+    }
+
+    /// The addresses under which callers are online.
+    pub fn online(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let online = |call: &Call| call.online_as.filter(|_| call.online_as == call.lease);
+        self.table.iter().filter_map(move |(_, call)| online(call))
     }
 
     /// The LAN as it was told last.

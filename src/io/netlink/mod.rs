@@ -3,6 +3,7 @@
 
 pub mod device;
 pub mod message;
+pub mod neighbour;
 pub mod route;
 
 use std::fs::File;

@@ -64,8 +64,9 @@ fn put_config(config: &Config, answer: &mut Table) {
     answer.text("zone", &config.zone);
 }
 
-/// Empty when no LAN is known.
+/// Without a device when no LAN is known.
 fn put_lan(context: &Context, table: &mut Table) {
+    table.text("problem", context.lan.problem());
     let Some(name) = context.lan.name() else { return };
     table.text("device", name);
     table.bool("up", context.lan.device().is_some_and(|device| device.link.up));

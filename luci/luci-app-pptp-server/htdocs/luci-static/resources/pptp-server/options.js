@@ -77,6 +77,10 @@ const SERVER = [
 		_('Up to two addresses that callers ask for names. Empty: the router itself. The word none: callers are told none.')),
 	list('addresses', 'wins', '', checkServer, _('WINS servers'),
 		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
+	choice('addresses', 'lan_mode', 'routed', {
+		routed: _('Routed: callers have a network of their own'),
+		same_subnet: _('Same subnet: callers have addresses of the LAN')
+	}, _('Callers and the LAN'), _('Routed suits most. Same subnet is for machines and games that only talk to their own network: choose addresses for callers in the LAN that neither DHCP nor anybody else uses.')),
 	number('addresses', 'mtu', '1400', 576, 1456, _('Largest packet (MTU)'),
 		_('Octets of the largest packet inside the tunnel. Smaller is slower, but helps where web pages hang.')),
 
