@@ -3,6 +3,7 @@
 
 use super::server::{ControlId, Server};
 use super::table::Call;
+use crate::proto::mppe::Decryptor;
 
 impl Server<'_> {
     /// Panics when the server contradicts itself.
@@ -20,6 +21,13 @@ impl Server<'_> {
             assert!(self.table.get(slot).is_some(), "packets wait for a call that is over");
         }
         self.audit_deadline();
+    }
+
+    /// Key changes that the packets of all calls have cost so far: the work that whoever sends them
+    /// can cause.
+    pub fn key_changes(&self) -> u32 {
+        let decryptors = self.table.iter().filter_map(|(_, call)| call.link.decryptor.as_ref());
+        decryptors.map(Decryptor::key_changes).sum()
     }
 
     fn audit_call(&self, slot: u16, call: &Call) {

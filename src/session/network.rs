@@ -2,7 +2,7 @@
 
 use super::link::{Link, Outcome, Phase, Turn};
 use crate::config::Mppe;
-use crate::limits::{UNREAD_MS, UNREAD_PACKETS};
+use crate::limits::{REKEYS_PER_SECOND, UNREAD_MS, UNREAD_PACKETS};
 use crate::packet::Packet;
 use crate::proto::automaton::State;
 use crate::proto::mppe::{Decryptor, Encryptor, Strength};
@@ -24,17 +24,29 @@ pub struct Unread {
     count: u32,
     /// When the first of them came.
     since: Instant,
+    /// Key changes that such packets have cost, and since when those are counted.
+    wasted: u32,
+    wasted_since: Instant,
 }
 
 impl Unread {
     /// Counts a packet that was opened or not. Packets that are no MPPE say nothing about keys.
-    fn note(&mut self, opened: Result<(), Discard>, now: Instant) {
+    fn note(&mut self, opened: Result<(), Discard>, work: u32, now: Instant) {
         match opened {
-            Ok(()) => self.count = 0,
-            Err(Discard::MppeHeader) => {}
-            Err(_) if self.count == 0 => *self = Unread { count: 1, since: now },
+            Ok(()) => return self.count = 0,
+            Err(Discard::MppeHeader) => return,
+            Err(_) if self.count == 0 => (self.count, self.since) = (1, now),
             Err(_) => self.count = self.count.saturating_add(1),
         }
+        self.wasted += work;
+    }
+
+    /// Whether this second has had its share of the search for keys.
+    fn is_over_budget(&mut self, now: Instant) -> bool {
+        if now.since(self.wasted_since) >= 1000 {
+            (self.wasted, self.wasted_since) = (0, now);
+        }
+        self.wasted >= REKEYS_PER_SECOND
     }
 }
 
@@ -204,20 +216,25 @@ impl Link {
     /// Decrypts `packet` (MPPE header and ciphertext) in place.
     pub fn open_sealed(&mut self, packet: &mut Packet, turn: &mut Turn) -> Result<(), Discard> {
         let decryptor = self.decryptor.as_mut().ok_or(Discard::InnerPhase)?;
-        let opened = decryptor.open(packet);
+        let before = decryptor.key_changes();
+        let opened = match self.unread.is_over_budget(turn.now) && !decryptor.expects(packet) {
+            true => Err(Discard::MppeJump),
+            false => decryptor.open(packet),
+        };
+        let work = decryptor.key_changes().wrapping_sub(before);
         if !decryptor.awaits_reset() {
             self.reset_at = None;
         } else if self.reset_at.is_none() {
             self.ask_for_reset(turn);
         }
-        self.unread.note(opened, turn.now);
+        self.unread.note(opened, work, turn.now);
         opened
     }
 
     /// Whether the keys are out of step for good: neither the search for the right one nor a reset
     /// helped. The call would live, and carry nothing.
     pub fn has_lost_keys(&self, now: Instant) -> bool {
-        let Unread { count, since } = self.unread;
+        let Unread { count, since, .. } = self.unread;
         count >= UNREAD_PACKETS && now.since(since) >= UNREAD_MS && self.phase == Phase::Network
     }
 

@@ -2,7 +2,7 @@
 //! for good ends with the cause that a person needs, instead of living on deaf.
 
 use pptp::config::Config;
-use pptp::limits::{UNREAD_MS, UNREAD_PACKETS};
+use pptp::limits::{REKEYS_PER_SECOND, UNREAD_MS, UNREAD_PACKETS};
 use pptp::reason::{Cause, Discard};
 
 use crate::common::habits::{Encryption, Habits, MIKROTIK, PPPD, STATEFUL_128};
@@ -99,5 +99,29 @@ fn forged_packets_between_good_ones() {
         }
         assert_eq!((world.ended(), world.tun.len()), (vec![], 120));
         assert!(world.server.discards().of(Discard::MppeJump) > 500);
+    });
+}
+
+/// A flood of packets that cannot be read costs a bounded number of key changes in a second, and the
+/// caller's own packets pass beside it.
+#[test]
+fn a_flood_of_unreadable_packets() {
+    in_world(config(), 1, |world| {
+        let at = world.open(1, PPPD);
+        let before = world.server.key_changes();
+        for number in 0..4_000u16 {
+            let count = (0x9000 | number.wrapping_mul(67) & 0x0fff).to_be_bytes();
+            let frame = [&[0xff, 3, 0, 0xfd], &count[..], &[0x5a; 60]].concat();
+            let sequence = world.callers[at].calls[0].next_sequence + 1000 + u32::from(number);
+            let now = world.now;
+            world.callers[at].send_frame_as(0, sequence, &frame, now);
+            if number % 40 == 0 {
+                send(world, at, 1, 10);
+            }
+        }
+        world.run(1_000);
+        assert_eq!((world.ended(), world.tun.len()), (vec![], 100));
+        let spent = world.server.key_changes() - before;
+        assert!(spent < 3 * REKEYS_PER_SECOND, "{spent} key changes in two seconds");
     });
 }

@@ -46,6 +46,15 @@ impl Decryptor {
         }
     }
 
+    /// Whether the packet is the one that comes next: looking at it costs one key change at most.
+    pub fn expects(&self, packet: &Packet) -> bool {
+        let header = Header::parse(packet.data());
+        header.is_ok_and(|header| match &self.0 {
+            Receiver::Stateless(receiver) => receiver.expects(header),
+            Receiver::Stateful(receiver) => receiver.expects(header),
+        })
+    }
+
     /// Whether packets were lost in stateful mode, so that the peer must be asked for a flushed
     /// one by a CCP Reset-Request, again and again until this is false (RFC 3078 section 8.2).
     pub fn awaits_reset(&self) -> bool {

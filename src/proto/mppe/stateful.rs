@@ -47,6 +47,11 @@ impl Stateful {
         Ok(())
     }
 
+    /// Whether it is the packet that comes next; a flushed one is searched for.
+    pub fn expects(&self, header: Header) -> bool {
+        header.count == self.expected && !header.flushed
+    }
+
     /// Whether the packet that comes next makes sense under the running stream, or under the next
     /// key if it is a flag packet. FreeBSD does not set the FLUSHED bit on flag packets.
     fn expected(&mut self, header: Header, data: &[u8]) -> bool {

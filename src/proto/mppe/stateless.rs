@@ -56,6 +56,11 @@ impl Stateless {
         Ok(())
     }
 
+    /// Whether it is the packet that comes next.
+    pub fn expects(&self, header: Header) -> bool {
+        self.place.distance(header.count) == 0
+    }
+
     /// The packet that comes next: one key change.
     fn expected(&mut self, data: &[u8]) -> Result<Stream, Discard> {
         let mut place = self.place.clone();
