@@ -7,6 +7,7 @@ pub mod blob;
 pub mod ccp;
 pub mod chap;
 pub mod checksum;
+pub mod dhcp;
 pub mod gre;
 pub mod icmp;
 pub mod icmpv6;
