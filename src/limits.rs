@@ -102,6 +102,23 @@ pub const DEVICE_NAME: usize = 15;
 /// Octets of a firewall zone's name.
 pub const ZONE_NAME: usize = 32;
 
+/// Octets of the path of a program.
+pub const PROGRAM: usize = 128;
+
+/// Octets of a domain's name; DHCP could tell 255.
+pub const DOMAIN: usize = 64;
+
+/// Networks that callers are told of: 5 octets each, once and in every account.
+pub const PUSHED: usize = 8;
+pub const PUSHED_PER_USER: usize = 4;
+
+/// Networks that one answer to a DHCPINFORM names: 9 octets each in its 255.
+pub const TOLD_ROUTES: usize = 28;
+
+/// Milliseconds that each answer to a DHCPINFORM costs a call, and answers that may come at once.
+pub const INFORM_MS: u64 = 2000;
+pub const INFORM_BURST: u64 = 5;
+
 /// Networks of the LAN: 8 octets each.
 pub const LAN_NETWORKS: usize = 4;
 

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use pptp::config::{Config, Duplicate, LanMode, LogLevel, Mppe, Pool, Problems, User, options};
+use pptp::config::{
+    Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, User, options,
+};
 use pptp::limits;
 use pptp::proto::mppe::Strength;
 
@@ -41,6 +43,7 @@ fn every_option_with_its_default() {
     assert_eq!(config, Config::default());
     let mut alice = User::new("alice", "correct horse battery staple").expect("a good account");
     alice.ip = Some([192, 168, 77, 50].into());
+    alice.push_routes.push(Network::around([192, 168, 9, 0].into(), 24)).unwrap();
     let mut bob = User::new("Bob \"the builder\"", "password").expect("a good account");
     bob.enabled = false;
     assert_eq!(users, [alice, bob]);
@@ -64,6 +67,9 @@ fn every_option_with_another_value() {
         pool: Pool { first: [10, 9, 0, 2].into(), last: [10, 9, 0, 9].into() },
         dns: [[9, 9, 9, 9].into(), [1, 1, 1, 1].into()].into_iter().collect(),
         wins: [[10, 9, 0, 1].into(), [10, 8, 0, 1].into()].into_iter().collect(),
+        domain: "lan.example".try_into().unwrap(),
+        push_routes: [Network::around([10, 8, 0, 0].into(), 16)].into_iter().collect(),
+        hook: "/root/hook".try_into().unwrap(),
         mppe: Mppe::Optional,
         mppe_min: Strength::Bits40,
         mppe_stateful: true,

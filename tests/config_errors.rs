@@ -97,6 +97,26 @@ const SERVER_ERRORS: &[(&str, &str)] = &[
          allowed: 1 to 15 letters, digits or any of ._-",
     ),
     (
+        "option hook run",
+        "5: main.hook: 'run' is not a path from the root, \
+         allowed: a path such as /root/hook, up to 128 octets",
+    ),
+    (
+        "list push_route 192.168.5.1/24",
+        "5: main.push_route: '192.168.5.1/24' has address bits beyond its prefix, \
+         allowed: different networks, such as 192.168.5.0/24",
+    ),
+    (
+        "list push_route 10.0.0.0/8\nlist push_route 10.0.0.0/8",
+        "6: main.push_route: '10.0.0.0/8' is in the list already, \
+         allowed: different networks, such as 192.168.5.0/24",
+    ),
+    (
+        "option domain 'my lan'",
+        "5: main.domain: 'my lan' has a character that is not allowed, \
+         allowed: 1 to 64 letters, digits or any of ._-",
+    ),
+    (
         "option device ..",
         "5: main.device: '..' is no name, allowed: 1 to 15 letters, digits or any of ._-",
     ),

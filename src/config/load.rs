@@ -9,8 +9,8 @@ use super::check;
 use super::options::{Row, SERVER, USER};
 use super::problem::{Allowed, Problem, Report};
 use super::uci::{Found, NAME, Parser, Statement, Syntax};
-use super::{Config, Secret, User};
-use crate::limits::{USERNAME, USERS};
+use super::{Config, Network, Secret, User};
+use crate::limits::{PUSHED_PER_USER, USERNAME, USERS};
 
 /// What a section is called in messages: its name, or `@user[0]`.
 pub type Label = String<{ NAME + 16 }>;
@@ -37,6 +37,8 @@ pub struct Account {
     pub nt_hash: Option<Secret>,
     /// The fixed address.
     pub ip: Option<Ipv4Addr>,
+    /// Networks that its callers are told.
+    pub push_routes: Vec<Network, PUSHED_PER_USER>,
     /// Where it stands.
     pub note: Note<{ USER.len() }>,
 }
@@ -83,14 +85,16 @@ impl Account {
     fn new(section: Label, line: u32) -> Account {
         let note = Note::new(USER, section, line);
         let (password, nt_hash, ip) = (None, None, None);
-        Account { enabled: true, name: String::new(), password, nt_hash, ip, note }
+        let (name, push_routes) = (String::new(), Vec::new());
+        Account { enabled: true, name, password, nt_hash, ip, push_routes, note }
     }
 
     /// The account as callers use it, unless its password or name is missing.
     fn user(&self) -> Option<User> {
         let secret = self.password.clone().or(self.nt_hash.clone())?;
         let (enabled, name, ip) = (self.enabled, self.name.clone(), self.ip);
-        (!name.is_empty()).then_some(User { enabled, name, secret, ip })
+        let push_routes = self.push_routes.clone();
+        (!name.is_empty()).then_some(User { enabled, name, secret, ip, push_routes })
     }
 }
 

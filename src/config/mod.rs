@@ -19,7 +19,10 @@ pub use load::{Account, Draft};
 pub use network::Network;
 pub use problem::{Allowed, Problem, Problems};
 
-use crate::limits::{DEVICE_NAME, HOST_NAME, LISTEN, USERNAME, USERS, ZONE_NAME};
+use crate::limits::{
+    DEVICE_NAME, DOMAIN, HOST_NAME, LISTEN, PROGRAM, PUSHED, PUSHED_PER_USER, USERNAME, USERS,
+    ZONE_NAME,
+};
 use crate::proto::mppe::Strength;
 
 /// What a call must have: MPPE (RFC 3078) always, if the caller wants it, or never.
@@ -108,6 +111,8 @@ pub struct User {
     pub secret: Secret,
     /// The address that this account always gets.
     pub ip: Option<Ipv4Addr>,
+    /// Networks that its callers are told beside the server's `push_routes`.
+    pub push_routes: Vec<Network, PUSHED_PER_USER>,
 }
 
 /// What is known of an account's password (RFC 2759 section 8.3).
@@ -155,6 +160,12 @@ pub struct Config {
     pub dns: Vec<Ipv4Addr, 2>,
     /// NBNS servers that callers are told (RFC 1877).
     pub wins: Vec<Ipv4Addr, 2>,
+    /// Domain that callers are told (RFC 2132 section 3.17); empty is none.
+    pub domain: String<DOMAIN>,
+    /// Networks that callers are told to reach through the tunnel, beside those that are known.
+    pub push_routes: Vec<Network, PUSHED>,
+    /// Program that is run when a call comes online or ends; empty is none.
+    pub hook: String<PROGRAM>,
     /// Whether calls are encrypted.
     pub mppe: Mppe,
     /// The weakest MPPE key that is accepted.
@@ -210,6 +221,9 @@ impl Default for Config {
             },
             dns: Vec::from_iter([local_ip]),
             wins: Vec::new(),
+            domain: String::new(),
+            push_routes: Vec::new(),
+            hook: String::new(),
             mppe: Mppe::Required,
             mppe_min: Strength::Bits128,
             mppe_stateful: false,
@@ -257,6 +271,7 @@ impl User {
     pub fn new(name: &str, password: &str) -> Result<User, &'static str> {
         value::user_name(name)?;
         let name = String::try_from(name).map_err(|_| "is too long")?;
-        Ok(User { enabled: true, name, secret: value::password(password)?, ip: None })
+        let (secret, push_routes) = (value::password(password)?, Vec::new());
+        Ok(User { enabled: true, name, secret, ip: None, push_routes })
     }
 }

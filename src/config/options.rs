@@ -9,7 +9,7 @@ use heapless::string::StringView;
 
 use super::load::Draft;
 use super::value::{self, Fault};
-use super::{Duplicate, LanMode, LogLevel, Mppe, Pool, Secret};
+use super::{Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Secret};
 use crate::limits;
 use crate::proto::mppe::Strength;
 
@@ -56,10 +56,16 @@ pub enum Field {
     Listen(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
     /// A list of servers that callers are told.
     Servers(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
+    /// A list of networks.
+    Networks(fn(&mut Draft) -> &mut VecView<Network>),
+    /// The path of a program, or nothing.
+    Program(fn(&mut Draft) -> &mut StringView),
     /// A range of addresses.
     Pool(fn(&mut Draft, Pool)),
     /// A name: octets, characters beside letters and digits.
     Name(usize, &'static str, fn(&mut Draft) -> &mut StringView),
+    /// A domain, or nothing.
+    Domain(fn(&mut Draft) -> &mut StringView),
     /// The name of a network device.
     Device(fn(&mut Draft) -> &mut StringView),
     /// A list of firewall zones, which the init script reads.
@@ -170,6 +176,24 @@ pub const SERVER: &[Row] = &[
         field: Field::Servers(|d| d.config.wins.as_mut_view()),
         default: "",
         help: "WINS servers that callers are told.",
+    },
+    Row {
+        name: "domain",
+        field: Field::Domain(|d| d.config.domain.as_mut_view()),
+        default: "",
+        help: "Domain that callers are told by DHCP.",
+    },
+    Row {
+        name: "push_route",
+        field: Field::Networks(|d| d.config.push_routes.as_mut_view()),
+        default: "",
+        help: "Networks that callers are told by DHCP to reach through the tunnel, up to 8, beside the LAN and the pool.",
+    },
+    Row {
+        name: "hook",
+        field: Field::Program(|d| d.config.hook.as_mut_view()),
+        default: "",
+        help: "Program that is run when a caller comes online or goes.",
     },
     Row {
         name: "mppe",
@@ -313,12 +337,18 @@ pub const USER: &[Row] = &[
         default: "",
         help: "Address that the account always gets; without it any of the pool.",
     },
+    Row {
+        name: "push_route",
+        field: Field::Networks(|d| d.account.push_routes.as_mut_view()),
+        default: "",
+        help: "Further networks that its callers are told by DHCP to reach through the tunnel, up to 4.",
+    },
 ];
 
 impl Field {
     /// Whether it takes several values.
     pub fn is_list(&self) -> bool {
-        matches!(self, Field::Listen(_) | Field::Servers(_) | Field::Zones)
+        matches!(self, Field::Listen(_) | Field::Servers(_) | Field::Zones | Field::Networks(_))
     }
 
     /// Whether the value must never be shown.
@@ -328,8 +358,10 @@ impl Field {
 
     /// Empties a list.
     pub(super) fn clear(&self, draft: &mut Draft) {
-        if let Field::Listen(list) | Field::Servers(list) = self {
-            list(draft).clear();
+        match self {
+            Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
+            Field::Networks(list) => list(draft).clear(),
+            _ => {}
         }
     }
 
@@ -344,6 +376,15 @@ impl Field {
             Field::Listen(list) => return add(list(draft), value::listen(text)?),
             Field::Servers(_) if text == "none" => self.clear(draft),
             Field::Servers(list) => return add(list(draft), value::host(text)?),
+            Field::Networks(list) => return add(list(draft), value::network(text)?),
+            Field::Domain(place) | Field::Program(place) if text.is_empty() => place(draft).clear(),
+            Field::Domain(place) => {
+                return value::name(text, limits::DOMAIN, DEVICE)
+                    .and_then(|()| copy(place(draft), text));
+            }
+            Field::Program(place) => {
+                return value::program(text).and_then(|()| copy(place(draft), text));
+            }
             Field::Pool(set) => set(draft, value::pool(text)?),
             Field::Name(max, also, place) => {
                 return value::name(text, *max, also).and_then(|()| copy(place(draft), text));
@@ -368,11 +409,11 @@ fn choose(words: &[Word], draft: &mut Draft, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn add(list: &mut VecView<Ipv4Addr>, address: Ipv4Addr) -> Result<(), Fault> {
-    if list.contains(&address) {
+fn add<T: PartialEq>(list: &mut VecView<T>, item: T) -> Result<(), Fault> {
+    if list.contains(&item) {
         return Err("is in the list already");
     }
-    list.push(address).map_err(|_| "is one too many")
+    list.push(item).map_err(|_| "is one too many")
 }
 
 fn copy(place: &mut StringView, text: &str) -> Result<(), Fault> {
@@ -393,12 +434,17 @@ impl fmt::Display for Field {
                 write!(f, "up to {} different addresses of this machine", limits::LISTEN)
             }
             Field::Servers(_) => f.write_str("up to 2 different addresses, or none"),
+            Field::Networks(_) => f.write_str("different networks, such as 192.168.5.0/24"),
+            Field::Program(_) => {
+                write!(f, "a path such as /root/hook, up to {} octets", limits::PROGRAM)
+            }
             Field::Pool(_) => write!(
                 f,
                 "FIRST-LAST with up to {} addresses, such as 192.168.77.10-192.168.77.99",
                 limits::POOL
             ),
             Field::Name(max, also, _) => write_name(f, *max, also),
+            Field::Domain(_) => write_name(f, limits::DOMAIN, DEVICE),
             Field::Device(_) => write_name(f, limits::DEVICE_NAME, DEVICE),
             Field::Zones => write_name(f, limits::ZONE_NAME, ZONE),
             Field::UserName(_) => {

@@ -86,6 +86,14 @@ pub fn network(text: &str) -> Result<Network, Fault> {
     if fits { Ok(network) } else { Err("has addresses that no machine can have") }
 }
 
+/// The path of a program.
+pub fn program(text: &str) -> Result<(), Fault> {
+    if !text.starts_with('/') {
+        return Err("is not a path from the root");
+    }
+    if text.contains(char::is_control) { Err("has a control character") } else { Ok(()) }
+}
+
 /// A name of ASCII letters, digits and the characters of `also`, up to `max` octets.
 pub fn name(text: &str, max: usize, also: &str) -> Result<(), Fault> {
     if text.is_empty() {

@@ -44,6 +44,18 @@ function checkServer(value) {
 	return value == 'none' || checkHost(value);
 }
 
+function checkNetwork(value) {
+	const [ first, bits ] = String(value).split('/');
+	const number = address.parse(first);
+
+	return (number != null && address.isHost(number) && /^([1-9]|[12]\d|3[0-2])$/.test(bits) && number % 2 ** (32 - bits) == 0) ||
+		_('Enter a network such as 192.168.5.0/24: its first address, a slash, and the length of its prefix.');
+}
+
+function checkProgram(value) {
+	return /^\/[^\s]{1,127}$/.test(value) || _('Enter the path of a program, such as /root/hook.');
+}
+
 function checkName(max, also) {
 	return (value) => (value.length <= max && [ ...value ].every((letter) => /[A-Za-z0-9]/.test(letter) || also.includes(letter))) ||
 		_('At most %d letters, digits or any of %s').format(max, also);
@@ -81,6 +93,10 @@ const SERVER = [
 		routed: _('Routed: callers have a network of their own'),
 		same_subnet: _('Same subnet: callers have addresses of the LAN')
 	}, _('Callers and the LAN'), _('Routed suits most. Same subnet is for machines and games that only talk to their own network: choose addresses for callers in the LAN that neither DHCP nor anybody else uses.')),
+	text('addresses', 'domain', '', checkName(64, '._-'), _('Domain'),
+		_('Callers that ask by DHCP inside the tunnel, such as Windows, complete short names with it. Empty: none.')),
+	list('addresses', 'push_route', '', checkNetwork, _('Networks through the tunnel'),
+		_('Up to 8 networks such as 192.168.5.0/24 that callers without "Use default gateway on remote network" send into the tunnel. The LAN and the callers\' own range are told anyway.')),
 	number('addresses', 'mtu', '1400', 576, 1456, _('Largest packet (MTU)'),
 		_('Octets of the largest packet inside the tunnel. Smaller is slower, but helps where web pages hang.')),
 
@@ -128,6 +144,8 @@ const SERVER = [
 		_('Name of the one device behind which all callers are.')),
 	text('expert', 'name', 'pptp-server', checkName(64, '._-'), _('Name of the server'),
 		_('What the server calls itself towards callers.')),
+	text('expert', 'hook', '', checkProgram, _('Program on each call'),
+		_('Path of a program that runs when a caller comes online or goes, such as /root/hook. Scripts in /etc/hotplug.d/pptp-server run as well.')),
 	choice('expert', 'log_level', 'info', {
 		error: _('Errors'), warn: _('Warnings'), info: _('Each step of each connection'),
 		debug: _('More'), trace: _('Each packet')
@@ -158,5 +176,6 @@ return baseclass.extend({
 		return (given != null && given !== '') ? given : row.default;
 	},
 
-	checkHost
+	checkHost,
+	checkNetwork
 });

@@ -109,7 +109,7 @@ return view.extend({
 		this.map = map;
 		this.section = section;
 		this.guardSection(section);
-		[ 'username', 'nt_hash', 'ip', 'enabled', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
+		[ 'username', 'nt_hash', 'ip', 'push_route', 'enabled', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
 
 		return map;
 	},
@@ -181,6 +181,14 @@ return view.extend({
 		option.placeholder = _('any of the range');
 		option.validate = checkAddress;
 		option.textvalue = (id) => E('span', {}, [ uci.get(CONFIG, id, name) || _('any') ]);
+	},
+
+	addpush_route(section, name) {
+		const option = section.option(form.DynamicList, name, _('Networks through the tunnel'),
+			_('Up to 4 networks such as 192.168.5.0/24 that callers of this account send into the tunnel, beside those of the server\'s settings.'));
+
+		option.modalonly = true;
+		option.validate = (id, value) => value === '' || options.checkNetwork(value);
 	},
 
 	// The field is always empty when it is opened: what is stored cannot be shown.
