@@ -59,6 +59,8 @@ reasons! {
         InnerLink "inner_link" "inner IPv6 packet for the link itself that nobody answers (multicast, link-local)",
         InnerRouter "inner_router" "router advertisement or redirect of a caller: callers are no routers",
         TunPacket "tun_packet" "packet from the LAN that is not well-formed",
+        DhcpMessage "dhcp_message" "DHCP message of a caller that is no DHCPINFORM, or not well-formed",
+        DhcpLimit "dhcp_limit" "DHCPINFORM of a caller that had its answers already",
         TunRedirect "tun_redirect" "ICMP redirect of this machine's kernel, meaningless to callers",
         TunDestination "tun_destination" "packet from the LAN for an address that no caller has",
         TunSize "tun_size" "packet from the LAN larger than the caller takes",

@@ -144,6 +144,7 @@ impl Server<'_> {
                 online_as: None,
                 open_by: Some(now + login_time),
                 no_gre_at: Some(now + NO_GRE_MS),
+                inform_at: now,
                 ack_queued: false,
             },
         );

@@ -265,6 +265,11 @@ impl Server<'_> {
         mss::clamp(packet.data_mut(), &header, call.mtu);
         call.traffic.rx_packets += 1;
         call.traffic.rx_bytes += header.total_len as u64;
+        if self.may_be_dhcp(&header)
+            && let Some(taken) = self.take_dhcp(slot, packet, &header, now)
+        {
+            return taken;
+        }
         Ok(Taken::Tun)
     }
 }

@@ -7,6 +7,7 @@ mod calls;
 mod connections;
 pub mod event;
 mod inbound;
+mod inform;
 pub mod ipv6;
 mod keepalive;
 mod lan;

@@ -61,6 +61,8 @@ pub struct Call {
     pub open_by: Option<Instant>,
     /// When to say that no GRE packet arrived.
     pub no_gre_at: Option<Instant>,
+    /// When the answers to DHCPINFORMs so far are paid for.
+    pub inform_at: Instant,
     /// The call waits in the queue of acknowledgments that are due.
     pub ack_queued: bool,
 }

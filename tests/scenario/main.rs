@@ -9,6 +9,7 @@ mod frames;
 mod goodbye;
 mod gre;
 mod hostile;
+mod inform;
 mod ipv6;
 mod memory;
 mod open;
