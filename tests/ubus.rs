@@ -139,23 +139,25 @@ fn a_name_that_is_taken_is_told_once_and_offered_again() {
     hand(&mut client, &clash[0].octets);
     request(&mut client, NOW);
     assert!(matches!(hand(&mut client, &clash[1].octets), News::Refused(Status(2))));
-    // Events and the zone do not need the name.
+    // Events, hotplug and the zone do not need the name.
     let listener = request(&mut client, NOW).unwrap();
     assert_eq!(listener[1], message::ADD_OBJECT);
     hand(&mut client, &status_of(2, 9));
     assert_eq!(request(&mut client, NOW).unwrap()[1], message::LOOKUP);
     hand(&mut client, &status_of(3, 4));
+    assert_eq!(request(&mut client, NOW).unwrap()[1], message::LOOKUP);
+    hand(&mut client, &status_of(4, 4));
     assert!(request(&mut client, NOW + 59_999).is_none());
     let again = request(&mut client, NOW + 60_000).unwrap();
     assert_eq!(again[1], message::ADD_OBJECT);
-    assert!(matches!(hand(&mut client, &status_of(4, 2)), News::Nothing));
+    assert!(matches!(hand(&mut client, &status_of(5, 2)), News::Nothing));
 }
 
-/// Brings a client as far as its zone is asked for; the next sequence number is 4.
+/// Brings a client as far as its zone is asked for; the next sequence number is 5.
 fn settled() -> Client {
     let mut client = connected();
     hand(&mut client, &octets("00000000d4e789c400000004"));
-    for (sequence, object) in [(1, 0x11), (2, 0x22), (3, 0)] {
+    for (sequence, object) in [(1, 0x11), (2, 0x22), (3, 0), (4, 0)] {
         request(&mut client, NOW).unwrap();
         if object != 0 {
             hand(&mut client, &found(sequence, object));
@@ -178,12 +180,12 @@ fn event(name: &str, path: &str) -> Vec<u8> {
 fn the_zone_is_joined_and_joined_again_when_netifd_comes_back() {
     let mut client = settled();
     let lookup = request(&mut client, NOW).unwrap();
-    assert_eq!(lookup, written(|writer| put_lookup(writer, 4, "network")));
-    hand(&mut client, &found(4, 0x99));
-    hand(&mut client, &status_of(4, 0));
+    assert_eq!(lookup, written(|writer| put_lookup(writer, 5, "network")));
+    hand(&mut client, &found(5, 0x99));
+    hand(&mut client, &status_of(5, 0));
     let join = request(&mut client, NOW).unwrap();
     let expected = written(|writer| {
-        put_invoke(writer, 5, 0x99, "add_dynamic", |table| {
+        put_invoke(writer, 6, 0x99, "add_dynamic", |table| {
             table.text("name", "pptpsrv");
             table.text("proto", "none");
             table.text("device", "pptps0");
@@ -191,7 +193,7 @@ fn the_zone_is_joined_and_joined_again_when_netifd_comes_back() {
         });
     });
     assert_eq!(join, expected);
-    assert!(matches!(hand(&mut client, &status_of(5, 0)), News::Zone(zone::News::Joined)));
+    assert!(matches!(hand(&mut client, &status_of(6, 0)), News::Zone(zone::News::Joined)));
     assert!(client.zone().is_joined() && client.poll_timeout().is_none());
     let gone = event("ubus.object.remove", "network.interface.pptpsrv");
     assert!(matches!(hand(&mut client, &gone), News::Zone(zone::News::Left)));
@@ -201,6 +203,24 @@ fn the_zone_is_joined_and_joined_again_when_netifd_comes_back() {
     let (at, _) = client.poll_timeout().unwrap();
     assert!(request(&mut client, NOW).is_none());
     assert_eq!(request(&mut client, at).unwrap()[1], message::LOOKUP);
+}
+
+#[test]
+fn who_runs_hotplug_scripts_is_known_while_it_is_there() {
+    let mut client = settled();
+    client.zone().want("none", "pptps0", NOW);
+    assert_eq!((client.hotplug(), request(&mut client, NOW)), (None, None));
+    for (sequence, object) in [(5, 0x77), (6, 0x88)] {
+        hand(&mut client, &event("ubus.object.add", "hotplug.pptp-server"));
+        let lookup = request(&mut client, NOW).unwrap();
+        let expected = written(|writer| put_lookup(writer, sequence, "hotplug.pptp-server"));
+        assert_eq!(lookup, expected);
+        hand(&mut client, &found(sequence, object));
+        hand(&mut client, &status_of(sequence, 0));
+        assert_eq!(client.hotplug(), Some(object));
+        hand(&mut client, &event("ubus.object.remove", "hotplug.pptp-server"));
+        assert_eq!((client.hotplug(), request(&mut client, NOW)), (None, None));
+    }
 }
 
 #[test]
@@ -215,13 +235,13 @@ fn a_silent_ubusd_is_left_and_a_silent_netifd_is_not() {
 
     let mut client = settled();
     request(&mut client, NOW).unwrap();
-    hand(&mut client, &found(4, 0x99));
-    hand(&mut client, &status_of(4, 0));
+    hand(&mut client, &found(5, 0x99));
+    hand(&mut client, &status_of(5, 0));
     request(&mut client, NOW).unwrap();
     let late = client.handle_timeout(NOW + 30_000).unwrap();
     assert!(matches!(late, News::Zone(zone::News::Refused(Status::TIMEOUT))));
     // The answer that comes at last is nobody's any more.
-    assert!(matches!(hand(&mut client, &status_of(5, 0)), News::Nothing));
+    assert!(matches!(hand(&mut client, &status_of(6, 0)), News::Nothing));
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod conflict;
 pub mod control;
 pub mod failure;
 pub mod gre;
+pub mod hook;
 pub mod lan;
 pub mod log;
 pub mod netlink;
@@ -33,6 +34,7 @@ use pptp::wire::ubus::Status;
 
 use self::clock::Clock;
 use self::failure::{Doing, Failure};
+use self::hook::Hooks;
 use self::open::{GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::proxy::Proxy;
 use self::signal::Signal;
@@ -65,6 +67,7 @@ pub struct World<'w, 'a> {
     may_answer: bool,
     quota: log::Quota,
     proxy: Proxy,
+    hooks: Hooks,
     reseed_at: Instant,
     /// When the goodbye ends at the latest, once it has begun.
     stop_at: Option<Instant>,
@@ -103,6 +106,7 @@ impl<'w, 'a> World<'w, 'a> {
             may_answer: false,
             quota: log::Quota::default(),
             proxy: Proxy::default(),
+            hooks: Hooks::default(),
             stop_at: None,
         }
     }
@@ -138,6 +142,9 @@ impl<'w, 'a> World<'w, 'a> {
             self.server.handle_timeout(now);
             self.may_answer = true;
         }
+        if self.hooks.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.hooks.handle_timeout(now);
+        }
         if self.reseed_at <= now {
             self.server.reseed(open::seed()?);
             self.reseed_at = now + RESEED_MS;
@@ -158,6 +165,7 @@ impl<'w, 'a> World<'w, 'a> {
         while let Some(event) = self.server.poll_event() {
             self.quota.log(&event, now);
             self.open.ubus.notify(&event, now);
+            self.hooks.take(&event, self.server.config(), &mut self.open.ubus, now);
             happened = true;
         }
         if happened {
@@ -203,7 +211,8 @@ impl<'w, 'a> World<'w, 'a> {
         let stop = deadline(self.stop_at, "end of the goodbye");
         let sockets = earlier(self.open.control.poll_timeout(), self.open.ubus.poll_timeout());
         let sockets = earlier(sockets, self.open.lan.poll_timeout());
-        earlier(self.server.poll_timeout(), earlier(sockets, stop))
+        let own = earlier(self.hooks.poll_timeout(), stop);
+        earlier(self.server.poll_timeout(), earlier(sockets, own))
     }
 
     fn control(&mut self, now: Instant) {
@@ -306,6 +315,10 @@ impl<'w, 'a> World<'w, 'a> {
             Some(Signal::Stop) => self.say_goodbye(now),
             Some(Signal::Reload) if self.stop_at.is_none() => Next::Reload,
             Some(Signal::Reload) => Next::Turn,
+            Some(Signal::Child) => {
+                self.hooks.child_ended(self.server.config(), now);
+                Next::Turn
+            }
             None => {
                 self.ready.signals = false;
                 Next::Turn
@@ -323,7 +336,10 @@ impl<'w, 'a> World<'w, 'a> {
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        let all_said = || self.server.is_finished() && self.open.control.all_sent(self.server);
+        let all_said = || {
+            let server = &*self.server;
+            server.is_finished() && self.open.control.all_sent(server) && self.hooks.is_idle()
+        };
         self.stop_at.is_some() && (due(self.stop_at, now) || all_said())
     }
 

@@ -14,6 +14,8 @@ pub enum Signal {
     Reload,
     /// SIGTERM or SIGINT: say goodbye and end.
     Stop,
+    /// SIGCHLD: a program that we started has ended, or more than one.
+    Child,
 }
 
 /// Octets of a signalfd_siginfo (signalfd(2)); it begins with the signal's number.
@@ -25,7 +27,7 @@ pub struct Signals(File);
 impl Signals {
     /// From now on signals wait here to be read.
     pub fn open() -> Result<Signals, Failure> {
-        let numbers = [libc::SIGHUP, libc::SIGTERM, libc::SIGINT];
+        let numbers = [libc::SIGHUP, libc::SIGTERM, libc::SIGINT, libc::SIGCHLD];
         sys::signals(&numbers).map(|fd| Signals(fd.into())).doing("open a descriptor for signals")
     }
 
@@ -41,6 +43,10 @@ impl Signals {
         // come again for the signal, nor for those of its kind.
         self.0.read_exact(&mut info).or_else(|_| self.0.read_exact(&mut info)).ok()?;
         let number = i32::from_ne_bytes(*info.first_chunk()?);
-        Some(if number == libc::SIGHUP { Signal::Reload } else { Signal::Stop })
+        Some(match number {
+            libc::SIGHUP => Signal::Reload,
+            libc::SIGCHLD => Signal::Child,
+            _ => Signal::Stop,
+        })
     }
 }

@@ -194,6 +194,54 @@ pub fn signals(numbers: &[c_int]) -> io::Result<OwnedFd> {
     }
 }
 
+/// Starts a program: its path and arguments, and its whole environment. It reads nothing, writes
+/// where we do, leads a process group of its own, and has none of our descriptors, since all of
+/// them are closed on the way. Returns its number.
+pub fn spawn(command: &[&CStr], environment: &[&CStr]) -> io::Result<c_int> {
+    let pointers = |texts: &[&CStr]| -> Vec<*mut c_char> {
+        let texts = texts.iter().map(|text| text.as_ptr().cast_mut());
+        texts.chain([ptr::null_mut()]).collect()
+    };
+    let (command, environment) = (pointers(command), pointers(environment));
+    let flags =
+        libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+    let mut pid = 0;
+    // SAFETY: both structures are initialized before they are used and destroyed once; the lists
+    // end with a null pointer, and their texts outlive the call, which reads them only.
+    let error = unsafe {
+        let (mut actions, mut attributes): (libc::posix_spawn_file_actions_t, _) = mem::zeroed();
+        let mut signals: libc::sigset_t = mem::zeroed();
+        libc::posix_spawn_file_actions_init(&mut actions);
+        libc::posix_spawnattr_init(&mut attributes);
+        libc::posix_spawn_file_actions_addopen(&mut actions, 0, c"/dev/null".as_ptr(), 0, 0);
+        libc::posix_spawnattr_setflags(&mut attributes, flags as c_short);
+        // What we take from a descriptor or ignore, it gets as every program does.
+        libc::sigemptyset(&mut signals);
+        libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
+        libc::sigaddset(&mut signals, libc::SIGPIPE);
+        libc::posix_spawnattr_setsigdefault(&mut attributes, &signals);
+        let (command, environment) = (command.as_ptr(), environment.as_ptr());
+        let error =
+            libc::posix_spawn(&mut pid, *command, &actions, &attributes, command, environment);
+        libc::posix_spawn_file_actions_destroy(&mut actions);
+        libc::posix_spawnattr_destroy(&mut attributes);
+        error
+    };
+    if error == 0 { Ok(pid) } else { Err(io::Error::from_raw_os_error(error)) }
+}
+
+/// Whether the program `pid`, which we started and have not asked for since it ended, has ended.
+pub fn has_ended(pid: c_int) -> bool {
+    // SAFETY: a null pointer means that nobody wants to know how it ended.
+    unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) != 0 }
+}
+
+/// Kills the program `pid`, which we started and which was not seen to end, and those of its group.
+pub fn kill(pid: c_int) {
+    // SAFETY: plain numbers. While nobody has waited for it, its number belongs to nobody else.
+    unsafe { libc::kill(-pid, libc::SIGKILL) };
+}
+
 /// Whether this process may make network devices and routes (CAP_NET_ADMIN, capabilities(7)).
 pub fn can_net_admin() -> bool {
     has_capability(12)

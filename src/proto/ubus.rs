@@ -1,5 +1,5 @@
-//! A client of ubusd: it adds our object, gets the calls of its methods, and keeps the callers'
-//! device in its firewall zone. One request of ours is under way at a time; what is not asked for
+//! A client of ubusd: it adds our object, gets the calls of its methods, keeps the callers' device
+//! in its firewall zone, and knows who runs hotplug scripts. One request of ours is under way at a time; what is not asked for
 //! and what nobody waits for is ignored.
 
 use super::zone::{self, Wish, Zone};
@@ -14,6 +14,9 @@ use crate::wire::{Error, Writer, blob};
 const PATTERN: &str = "ubus.object.*";
 const APPEARED: &[u8] = b"ubus.object.add";
 const VANISHED: &[u8] = b"ubus.object.remove";
+
+/// procd's object for the scripts in /etc/hotplug.d/pptp-server: it is there while that folder is.
+const HOTPLUG: &str = "hotplug.pptp-server";
 
 /// Milliseconds that ubusd may take for an answer. It answers at once; then it hangs, or is no ubusd.
 const ANSWER_MS: u64 = 10_000;
@@ -52,6 +55,7 @@ enum Question {
     Object,
     Listener,
     Events,
+    Hotplug,
     /// Which number the object has that can fulfil the wish.
     Find(Wish),
     Fulfil(Wish),
@@ -104,6 +108,7 @@ pub struct Client {
     /// An object without a name, for events.
     listener: Goal,
     events: Goal,
+    hotplug: Goal,
     /// The object that can fulfil the zone's wish.
     helper: Option<(Wish, u32)>,
     subscribed: bool,
@@ -124,6 +129,7 @@ impl Client {
             refused: false,
             listener: Goal::GivenUp,
             events: Goal::GivenUp,
+            hotplug: Goal::GivenUp,
             helper: None,
             subscribed: false,
             zone: Zone::default(),
@@ -151,6 +157,7 @@ impl Client {
         self.failures = self.failures.saturating_add(1);
         self.link = Link::Away(now + pause.min(PAUSE_MAX_MS));
         (self.request, self.helper, self.subscribed) = (None, None, false);
+        self.hotplug = Goal::GivenUp;
         self.zone.stop();
     }
 
@@ -158,6 +165,14 @@ impl Client {
     pub fn subscribed(&self) -> Option<u32> {
         match self.object {
             Goal::Reached(object) if self.subscribed => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The number of the object that runs hotplug scripts, when there is one.
+    pub fn hotplug(&self) -> Option<u32> {
+        match self.hotplug {
+            Goal::Reached(object) => Some(object),
             _ => None,
         }
     }
@@ -200,6 +215,7 @@ impl Client {
         self.object = Goal::At(now);
         self.listener = Goal::At(now);
         self.events = Goal::GivenUp;
+        self.hotplug = Goal::At(now);
         self.zone.start(now);
         Ok(())
     }
@@ -231,6 +247,7 @@ impl Client {
             }
             // Without events the zone is asked for once in a connection.
             Question::Events => self.events = Goal::GivenUp,
+            Question::Hotplug => self.hotplug = number.map_or(Goal::GivenUp, Goal::Reached),
             Question::Find(wish) => {
                 self.helper = number.map(|number| (wish, number));
                 if number.is_none() {
@@ -268,7 +285,10 @@ impl Client {
         let Ok(Some(blob::Value::Text(path))) = blob::find(data, "path") else {
             return News::Nothing;
         };
+        let is_hotplug = path == HOTPLUG.as_bytes();
         match message.text(attribute::METHOD) {
+            Some(APPEARED) if is_hotplug => self.hotplug = Goal::At(now),
+            Some(VANISHED) if is_hotplug => self.hotplug = Goal::GivenUp,
             Some(APPEARED) => self.zone.appeared(path, now),
             Some(VANISHED) => return News::Zone(self.zone.vanished(path, now)),
             _ => {}
@@ -299,6 +319,7 @@ impl Client {
             () if due(self.object) => Some(Question::Object),
             () if due(self.listener) => Some(Question::Listener),
             () if due(self.events) => Some(Question::Events),
+            () if due(self.hotplug) => Some(Question::Hotplug),
             () => self.zone.begin(now).map(Question::Find),
         }
     }
@@ -314,6 +335,7 @@ impl Client {
                     arguments.text("pattern", PATTERN);
                 });
             }
+            Question::Hotplug => put_lookup(writer, sequence, HOTPLUG),
             Question::Find(wish) => put_lookup(writer, sequence, wish.path()),
             Question::Fulfil(wish) => {
                 let Some((_, helper)) = self.helper.take() else { return };
@@ -331,7 +353,7 @@ impl Client {
             (Link::Greeting(until), _) => Some((until, "ubus greeting")),
             (Link::Open, Some(request)) => Some((request.until, "ubus answer")),
             (Link::Open, None) => {
-                let goals = [self.object, self.listener, self.events];
+                let goals = [self.object, self.listener, self.events, self.hotplug];
                 let goals = goals.into_iter().filter_map(|goal| match goal {
                     Goal::At(at) => Some(at),
                     _ => None,

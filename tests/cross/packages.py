@@ -27,6 +27,7 @@ CONFIG = "/etc/config/pptp-server"
 SERVER_FILES = {
     "/etc/capabilities/pptp-server.json": (0o644, FEED / "files/pptp-server.capabilities.json"),
     CONFIG: (0o600, FEED / "files/pptp-server.config"),
+    "/etc/hotplug.d/pptp-server/50-hook": (0o644, FEED / "files/pptp-server.hotplug"),
     "/etc/init.d/pptp-server": (0o755, FEED / "files/pptp-server.init"),
     "/etc/uci-defaults/50-pptp-server": (0o755, FEED / "files/pptp-server.uci-defaults"),
     "/usr/sbin/pptp-server": (0o755, None),

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,10 +25,11 @@ def check(report):
     check_firewall(report)
     check_warnings(report)
     check_import(report)
+    check_hook(report)
 
 
 def check_syntax(report):
-    for name in ("pptp-server.init", "pptp-server.uci-defaults"):
+    for name in ("pptp-server.init", "pptp-server.uci-defaults", "pptp-server.hotplug"):
         result = subprocess.run(["busybox", "ash", "-n", FILES / name], capture_output=True, text=True)
         report.check(f"{name}: syntax", result.returncode == 0, result.stderr)
         # 1091: files of the router; 2317: functions that OpenWrt's code calls.
@@ -187,6 +189,25 @@ def check_import(report):
     report.equal("import: not into a server in use",
                  import_users(shipped.replace("enabled '0'", "enabled '1'"), PPTPD), [])
     report.check("import: touches no other file", import_leaves_others(shipped))
+
+
+def check_hook(report):
+    """As procd does: the file is sourced, with the variables of the call."""
+    with tempfile.TemporaryDirectory() as root:
+        hook, seen = Path(root, "hook"), Path(root, "seen")
+        hook.write_text(f'#!/bin/sh\necho "$ACTION $USERNAME" >>{seen}\ncat\n')
+        text = (FILES / "pptp-server.hotplug").read_text()
+        environment = {"HOOK": str(hook), "ACTION": "up", "USERNAME": "a b; c"}
+        report.equal("hook: not without rights", ash(text, root, environment), "")
+        report.check("hook: did not run", not seen.exists())
+        hook.chmod(0o755)
+        ash(text, root, environment)
+        report.equal("hook: its variables", seen.read_text(), "up a b; c\n")
+        hook.write_text("#!/bin/sh\nexec sleep 60\n")
+        began = time.monotonic()
+        ash(text.replace("sleep 10", "sleep 1"), root, environment)
+        report.check("hook: is killed when it takes too long", time.monotonic() - began < 20)
+        report.equal("hook: none", ash(text, root, {"ACTION": "up"}), "")
 
 
 def run_import(folder, environment):

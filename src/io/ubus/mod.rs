@@ -18,7 +18,7 @@ use pptp::proto::ubus::{Call, Client, News};
 use pptp::proto::zone;
 use pptp::session;
 use pptp::time::{Deadline, Instant};
-use pptp::wire::ubus::{Caller, Status};
+use pptp::wire::ubus::{Caller, Status, put_invoke};
 use pptp::wire::{Error, Writer};
 
 use self::object::{Context, Done};
@@ -37,6 +37,9 @@ const REQUEST: usize = 512;
 
 /// Octets of the end of an answer.
 const STATUS: usize = 64;
+
+/// Octets of the longest environment of a hotplug script.
+const HOTPLUG: usize = 1024;
 
 /// What the loop has to do after a turn.
 #[derive(Debug, Default, Clone, Copy)]
@@ -238,6 +241,26 @@ impl Ubus {
             socket.output.append(&message);
             socket.flush()
         });
+    }
+
+    /// Has procd run the hotplug scripts with this environment, texts that end in NUL. Whether there
+    /// is somebody who does.
+    pub fn hotplug(&mut self, environment: &[u8], now: Instant) -> bool {
+        let Some(object) = self.client.hotplug() else { return false };
+        let sequence = self.client.next_sequence();
+        let variables = || environment.split(|&octet| octet == 0).map(String::from_utf8_lossy);
+        self.guarded(now, |_, socket| {
+            socket.output.put(HOTPLUG, |writer| {
+                put_invoke(writer, sequence, object, "call", |arguments| {
+                    arguments.array("env", |list| {
+                        variables().filter(|it| !it.is_empty()).for_each(|it| list.text("", it));
+                    });
+                });
+                true
+            });
+            socket.flush()
+        });
+        true
     }
 
     fn tell(&mut self, news: News, context: &mut Context) {
