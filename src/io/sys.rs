@@ -116,13 +116,6 @@ impl Device<'_> {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
     }
 
-    /// Gives it this address; on a point-to-point device alone, without a network around it.
-    pub fn set_address(self, address: Ipv4Addr) -> io::Result<()> {
-        let mut request = self.request()?;
-        request.ifr_ifru.ifru_addr = any_address(socket_address(address));
-        self.carry_out(libc::SIOCSIFADDR as Ioctl, &mut request)
-    }
-
     /// Sets the octets of its largest packet.
     pub fn set_mtu(self, octets: u16) -> io::Result<()> {
         let mut request = self.request()?;
@@ -329,12 +322,6 @@ fn socket_address(address: Ipv4Addr) -> libc::sockaddr_in {
         sin_addr: in_address(address),
         sin_zero: [0; 8],
     }
-}
-
-fn any_address(address: libc::sockaddr_in) -> libc::sockaddr {
-    // SAFETY: both are 16 octets of plain numbers (transmute checks the size): a family and what
-    // belongs to it.
-    unsafe { mem::transmute(address) }
 }
 
 /// A new descriptor, or why there is none.

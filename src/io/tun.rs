@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use log::{debug, warn};
-use pptp::config::{Config, Network};
+use pptp::config::{Config, LanMode, Network};
 use pptp::packet::Packet;
 
 use super::failure::{Doing, Failure};
 use super::netlink::Netlink;
+use super::netlink::device::add_address;
 use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
 
@@ -41,17 +42,19 @@ impl Tun {
     /// Gives the device its address, its largest packet and the routes to the callers; what is
     /// right already stays, so this also repairs a device that somebody else took down or changed.
     ///
-    /// The address stands alone (/32) and the routes cover the callers' and nothing else: then a pool
-    /// that is a part of the LAN's network leaves the rest of that network where it is, since the
-    /// more specific route wins, and a packet from caller to caller comes back to us like any other.
+    /// The routes cover the callers' addresses and nothing else, whatever network its own address is
+    /// in: then a pool that is a part of the LAN's network leaves the rest of that network where it
+    /// is, since the more specific route wins, and a packet from caller to caller comes back to us
+    /// like any other.
     pub fn set_up(&self, config: &Config) -> Result<(), Failure> {
         let name = config.device.as_str();
         let device = Device(self.handle.as_fd(), name);
-        device.set_address(config.local_ip).doing(format_args!("set the address of {name}"))?;
         device.set_mtu(config.mtu).doing(format_args!("set the MTU of {name}"))?;
         device.bring_up().doing(format_args!("bring up {name}"))?;
         let index = device.index().doing(format_args!("look up the number of {name}"))?;
         let mut netlink = Netlink::open().doing("open a netlink socket")?;
+        let added = add_address(&mut netlink, index, config.local_ip, prefix(config));
+        added.doing(format_args!("set the address of {name}"))?;
         let fixed = config.users.iter().filter_map(|user| user.ip);
         let fixed = fixed.filter(|&address| config.pool.offset(address).is_none());
         let fixed = fixed.map(|address| Network::around(address, 32));
@@ -76,6 +79,25 @@ impl Tun {
             debug!("packet of {} octets for the LAN lost: {error}", packet.len());
         }
     }
+}
+
+/// Bits of the network that the device's address says it is in. Servers on this machine that answer
+/// local networks only (dnsmasq with `localservice`, as it is on OpenWrt) know by it that callers are
+/// no strangers. Callers with addresses of the LAN are none anyway.
+///
+/// It is a /24 as callers take it for, or the next larger one that holds all of the pool, but neither
+/// begins nor ends with an address of it: the kernel takes those for broadcasts.
+fn prefix(config: &Config) -> u8 {
+    let Config { local_ip, pool, .. } = *config;
+    let fits = |prefix: &u8| {
+        let network = Network::around(local_ip, *prefix);
+        let edges = [network.address, network.broadcast()];
+        network.contains(pool.first)
+            && network.contains(pool.last)
+            && edges.iter().all(|&edge| edge != local_ip && pool.offset(edge).is_none())
+    };
+    let is_routed = config.lan_mode == LanMode::Routed;
+    (16..=24).rev().find(|prefix| is_routed && fits(prefix)).unwrap_or(32)
 }
 
 fn make(name: &str) -> Result<File, Failure> {
@@ -142,4 +164,27 @@ pub fn addresses(device: &str) -> io::Result<Vec<Ipv4Addr>> {
 /// Whether `error` of a read means that somebody removed the device.
 pub fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADFD | libc::EFAULT | libc::ENODEV))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pptp::config::Pool;
+
+    #[test]
+    fn the_network_of_the_device_holds_the_pool_and_has_other_edges() {
+        let prefix = |local: [u8; 4], first: [u8; 4], last: [u8; 4], lan_mode| {
+            let pool = Pool { first: first.into(), last: last.into() };
+            super::prefix(&Config { local_ip: local.into(), pool, lan_mode, ..Config::default() })
+        };
+        let routed = |local, first, last| prefix(local, first, last, LanMode::Routed);
+        assert_eq!(super::prefix(&Config::default()), 24);
+        assert_eq!(routed([10, 9, 1, 1], [10, 9, 0, 2], [10, 9, 1, 0]), 23);
+        assert_eq!(routed([10, 9, 0, 1], [10, 9, 0, 2], [10, 9, 0, 255]), 23);
+        assert_eq!(routed([10, 9, 2, 1], [10, 9, 2, 0], [10, 9, 2, 0]), 22);
+        assert_eq!(routed([10, 9, 0, 1], [10, 8, 0, 2], [10, 8, 0, 9]), 32);
+        assert_eq!(routed([192, 168, 77, 255], [192, 168, 77, 2], [192, 168, 77, 9]), 22);
+        let same = LanMode::SameSubnet;
+        assert_eq!(prefix([192, 168, 1, 250], [192, 168, 1, 2], [192, 168, 1, 9], same), 32);
+    }
 }

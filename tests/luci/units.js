@@ -150,7 +150,11 @@ const UNITS = {
 		fault('Callers reach your computers', { firewall: { ...ZONES, lan: { ...ZONES.lan, forward: 'REJECT' } } }, 'note');
 		fault('Callers reach the Internet', { firewall: { lan: ZONES.lan, wan: ZONES.wan } }, 'note');
 		fault('Answers from the Internet find back', { firewall: { ...ZONES, wan: { ...ZONES.wan, masq: '0' } } });
-		fault('Callers can look up names', { dhcp: { d: { '.type': 'dnsmasq', '.index': 0, localservice: '1' } } });
+		const local = { d: { '.type': 'dnsmasq', '.index': 0, localservice: '1' } };
+
+		fault('Callers can look up names', { dhcp: local }, 'good');
+		fault('Callers can look up names', { dhcp: local, server: { ...SERVER, local_ip: '10.0.0.1' } });
+		fault('Callers can look up names', { dhcp: local, server: { ...SERVER, local_ip: '10.0.0.1', lan_mode: 'same_subnet' } }, 'good');
 		fault('Callers can look up names', { dnsmasq: { running: false } });
 		fault('Callers can look up names', { dhcp: { d: { '.type': 'dnsmasq', '.index': 0, interface: [ 'lan' ] } } });
 		fault('The callers\' addresses are free', { interfaces: [ wan('192.168.77.200') ] });

@@ -27,7 +27,7 @@ def joined(bed, client, name, timeout=10):
 def is_set_up(bed):
     routes = bed.router.ip("route", "show", "dev", "pptps0")
     device = bed.router.ip("addr", "show", "dev", "pptps0")
-    return ROUTE in routes and f"{GATEWAY}/32" in device and ",UP" in device
+    return ROUTE in routes and f"{GATEWAY}/24" in device and ",UP" in device
 
 
 def works(bed):

@@ -65,6 +65,24 @@ pub fn link(netlink: &mut Netlink, name: &str) -> io::Result<Option<Link>> {
     }
 }
 
+/// Gives the device with number `index` an address in a network of `prefix` bits, but no route to
+/// that network. The same address may be there already.
+pub fn add_address(
+    netlink: &mut Netlink,
+    index: u32,
+    address: Ipv4Addr,
+    prefix: u8,
+) -> io::Result<()> {
+    let [b0, b1, b2, b3] = index.to_ne_bytes();
+    let body = [libc::AF_INET as u8, prefix, 0, 0, b0, b1, b2, b3];
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
+    let request = Message::request(libc::RTM_NEWADDR, flags, &body)
+        .with(libc::IFA_LOCAL, &address.octets())
+        .with(libc::IFA_ADDRESS, &address.octets())
+        .with(libc::IFA_FLAGS, &libc::IFA_F_NOPREFIXROUTE.to_ne_bytes());
+    netlink.tell(request)
+}
+
 /// Every address of this machine, in the kernel's order.
 pub fn addresses(netlink: &mut Netlink) -> io::Result<(Vec<Address>, Vec<Address6>)> {
     let (mut four, mut six) = (Vec::new(), Vec::new());

@@ -190,7 +190,17 @@ function checkMasquerading(facts) {
 			_('Turn on "IPv4 Masquerading" for the zone "wan" under Network, Firewall.'));
 }
 
-// The router's own DNS server answers local networks only, and callers may count as strangers.
+// The router's own DNS server answers local networks only. Callers belong to one if they have
+// addresses of the LAN, or if the server's own address is near theirs.
+function isLocal(server) {
+	const range = address.parseRange(options.value(server, 'pool'));
+	const own = address.parse(options.value(server, 'local_ip'));
+	const block = (number) => Math.floor(number / 2 ** 16);
+
+	return options.value(server, 'lan_mode') == 'same_subnet' ||
+		(range != null && own != null && block(range.first) == block(own) && block(range.last) == block(own));
+}
+
 function checkDns(facts) {
 	const title = _('Callers can look up names');
 	const own = options.value(facts.server, 'local_ip');
@@ -219,7 +229,7 @@ function checkOwnDns(facts, title) {
 		return bad(title, _('Callers ask this router, but its DNS server only answers on: %s.').format(L.toArray(dnsmasq.interface).join(', ')),
 			_('Empty the list "Listen interfaces" under Network, DNS, or enter another DNS server under Addresses.'));
 
-	if (options.isTrue(dnsmasq.localservice))
+	if (options.isTrue(dnsmasq.localservice) && !isLocal(facts.server))
 		return bad(title, _('Callers ask this router, but its DNS server answers local networks only and may take callers for strangers.'),
 			_('Turn off "Local service only" under Network, DNS (on 24.10: DHCP and DNS; WAN stays closed by the firewall), or enter another DNS server under Addresses.'));
 
