@@ -101,6 +101,8 @@ class Link:
         if protocol in (ppp.IP, ppp.COMP):
             return self.data(protocol, information)
         code, identifier, data = ppp.split_packet(information)
+        if protocol == ppp.CHAP and self.lossy and not self.lcp.open:
+            return                  # our Ack or the server's was lost: this phase has not begun
         if protocol == ppp.CHAP:
             return self.chap(code, identifier, data)
         if protocol not in self.handlers:
