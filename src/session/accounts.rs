@@ -40,18 +40,18 @@ impl Server<'_> {
         let call = self.table.get(slot).ok_or(Cause::AuthTimeout)?;
         let (source, patience) = (call.path.remote, self.patience());
         let name = base_name(response.name);
-        if self.backoff.must_wait(source, name, patience, now) {
-            return Err(Cause::TooManyFailures);
-        }
-        match check(&self.config, call.link.challenge(), response) {
+        // Checked for those that have to wait as well: otherwise their answer came sooner, and since
+        // only accounts that exist have to wait, that would tell which do.
+        let checked = check(&self.config, call.link.challenge(), response);
+        let checked = checked.map(|(user, proof)| (user.clone(), proof));
+        let waits = self.backoff.must_wait(source, name, patience, now);
+        match if waits { Err(Cause::TooManyFailures) } else { checked } {
             Ok((user, proof)) => {
-                let user = user.clone();
                 self.backoff.succeeded(source, name, now);
                 self.make_way(slot, &user, now).map(|()| (user, proof))
             }
             Err(cause) => {
-                let exists = cause != Cause::UnknownUser;
-                self.backoff.failed(source, name, exists, patience, now);
+                self.backoff.failed(source, name, cause, patience, now);
                 Err(cause)
             }
         }

@@ -5,6 +5,7 @@
 use core::net::Ipv4Addr;
 
 use crate::limits::FAILED_LOGINS;
+use crate::reason::Cause;
 use crate::time::Instant;
 
 /// An account waits after so many times the failures of one address.
@@ -31,14 +32,15 @@ impl<const N: usize> Recent<N> {
         self.find(key).filter(|entry| entry.at >= since).map_or(0, |entry| entry.count)
     }
 
-    fn add(&mut self, key: u64, since: Instant, now: Instant) {
+    /// Counts one more; the same work, and nothing else, when it does not count.
+    fn add(&mut self, key: u64, counts: bool, since: Instant, now: Instant) {
         let count = self.count(key, since).saturating_add(1);
         let importance = |entry: &&mut Entry| match () {
             () if entry.count > 0 && entry.key == key => (0, 0, Instant(0)),
             () if entry.count == 0 || entry.at < since => (1, 0, Instant(0)),
             () => (2, entry.count, entry.at),
         };
-        if let Some(entry) = self.0.iter_mut().min_by_key(importance) {
+        if let Some(entry) = self.0.iter_mut().min_by_key(importance).filter(|_| counts) {
             *entry = Entry { key, count, at: now };
         }
     }
@@ -96,26 +98,27 @@ impl Backoff {
                 || account_failures >= account_limit && !proven)
     }
 
-    /// A login failed; `exists` says whether there is such an account.
+    /// A login failed for `cause`. Trying does not prolong a wait, and only accounts that exist are
+    /// remembered; but the time that this takes tells neither.
     pub fn failed(
         &mut self,
         source: Ipv4Addr,
         name: &[u8],
-        exists: bool,
+        cause: Cause,
         patience: Patience,
         now: Instant,
     ) {
         let since = now - patience.window;
-        self.sources.add(source_key(source), since, now);
-        if exists {
-            self.accounts.add(account_key(name), since, now);
-        }
+        let waits = cause == Cause::TooManyFailures;
+        let exists = cause != Cause::UnknownUser;
+        self.sources.add(source_key(source), !waits, since, now);
+        self.accounts.add(account_key(name), !waits && exists, since, now);
     }
 
     /// A login succeeded.
     pub fn succeeded(&mut self, source: Ipv4Addr, name: &[u8], now: Instant) {
         self.sources.remove(source_key(source));
-        self.proven.add(proven_key(source, name), Instant(0), now);
+        self.proven.add(proven_key(source, name), true, Instant(0), now);
     }
 
     /// The administrator forgives an address, an account, or both. Whether anything was
@@ -164,7 +167,7 @@ mod tests {
         let mut backoff = Backoff::new();
         for _ in 0..3 {
             assert!(!backoff.must_wait(HERE, b"x", PATIENCE, NOW));
-            backoff.failed(HERE, b"x", false, PATIENCE, NOW);
+            backoff.failed(HERE, b"x", Cause::UnknownUser, PATIENCE, NOW);
         }
         assert!(backoff.must_wait(HERE, b"other", PATIENCE, NOW + 10_000));
         assert!(!backoff.must_wait(HERE, b"x", PATIENCE, NOW + 10_001));
@@ -178,7 +181,7 @@ mod tests {
         let mut backoff = Backoff::new();
         backoff.succeeded(HERE, b"alice", NOW);
         for number in 0..10_000 {
-            backoff.failed(address(number), b"alice", true, PATIENCE, NOW);
+            backoff.failed(address(number), b"alice", Cause::WrongPassword, PATIENCE, NOW);
         }
         assert!(backoff.must_wait(address(20_000), b"alice", PATIENCE, NOW));
         assert!(!backoff.must_wait(HERE, b"alice", PATIENCE, NOW));
@@ -189,8 +192,8 @@ mod tests {
     fn the_administrator_can_end_the_wait() {
         let mut backoff = Backoff::new();
         for number in 0..12 {
-            backoff.failed(HERE, b"alice", true, PATIENCE, NOW);
-            backoff.failed(address(number), b"alice", true, PATIENCE, NOW);
+            backoff.failed(HERE, b"alice", Cause::WrongPassword, PATIENCE, NOW);
+            backoff.failed(address(number), b"alice", Cause::WrongPassword, PATIENCE, NOW);
         }
         assert!(!backoff.forgive(Some(address(100)), Some(b"bob")));
         assert!(backoff.forgive(Some(HERE), None));
@@ -205,10 +208,10 @@ mod tests {
     fn those_that_wait_stay_when_the_memory_is_full() {
         let mut backoff = Backoff::new();
         for _ in 0..3 {
-            backoff.failed(HERE, b"x", false, PATIENCE, NOW);
+            backoff.failed(HERE, b"x", Cause::UnknownUser, PATIENCE, NOW);
         }
         for number in 0..10_000 {
-            backoff.failed(address(number), b"x", false, PATIENCE, NOW + 1);
+            backoff.failed(address(number), b"x", Cause::UnknownUser, PATIENCE, NOW + 1);
         }
         assert!(backoff.must_wait(HERE, b"x", PATIENCE, NOW + 2));
     }

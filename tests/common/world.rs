@@ -117,7 +117,11 @@ impl<'a> World<'a> {
 
     /// A machine at 203.0.113.`last` connects. `None` when the server refuses it.
     pub fn connect(&mut self, last: u8, quality: Quality) -> Option<usize> {
-        let address = Ipv4Addr::new(203, 0, 113, last);
+        self.connect_from(Ipv4Addr::new(203, 0, 113, last), quality)
+    }
+
+    /// A machine at any address connects.
+    pub fn connect_from(&mut self, address: Ipv4Addr, quality: Quality) -> Option<usize> {
         let dice = Dice::new(self.dice.roll());
         let mut caller = Caller::new(address, LOCAL, quality, dice);
         caller.id = Some(self.server.handle_accept(LOCAL, address, self.now).ok()?);
