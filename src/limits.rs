@@ -144,6 +144,15 @@ pub const IPV6_CACHE: usize = 64;
 /// Sources and accounts whose failed logins are remembered: about 32 octets each.
 pub const FAILED_LOGINS: usize = 256;
 
+/// Networks behind one caller: 5 octets each, in every account.
+pub const ROUTES: usize = 4;
+
+/// Networks behind all live callers: 8 octets each, looked through for packets of no leased address.
+pub const ROUTES_LIVE: usize = 64;
+
+/// Times of the week in which an account may be online: 6 octets each, in every account.
+pub const HOURS: usize = 8;
+
 /// Ended calls that `failures` remembers.
 pub const FAILURES: usize = 32;
 

@@ -54,7 +54,9 @@ reasons! {
         MppeReset "mppe_reset" "MPPE packet that came while a key reset was awaited",
         InnerPacket "inner_packet" "inner packet that is not well-formed",
         InnerProtocol "inner_protocol" "inner packet of an unknown network protocol",
-        InnerSource "inner_source" "inner packet whose source is not the caller's address",
+        InnerSource "inner_source" "inner packet whose source is neither the caller's address nor behind it",
+        InnerForbidden "inner_forbidden" "inner packet for where the account must not go",
+        RateUp "rate_up" "inner packet over the account's rate from the caller",
         InnerPhase "inner_phase" "inner packet before the network phase is open",
         InnerLink "inner_link" "inner IPv6 packet for the link itself that nobody answers (multicast, link-local)",
         InnerRouter "inner_router" "router advertisement or redirect of a caller: callers are no routers",
@@ -63,6 +65,8 @@ reasons! {
         DhcpLimit "dhcp_limit" "DHCPINFORM of a caller that had its answers already",
         TunRedirect "tun_redirect" "ICMP redirect of this machine's kernel, meaningless to callers",
         TunDestination "tun_destination" "packet from the LAN for an address that no caller has",
+        TunForbidden "tun_forbidden" "packet for a caller whose account must not be reached from there",
+        RateDown "rate_down" "packet over the account's rate to the caller",
         TunSize "tun_size" "packet from the LAN larger than the caller takes",
         OutboxFull "outbox_full" "own PPP frame lost since too many waited (it is sent again)",
         HeldFull "held_full" "early GRE packet dropped since too many waited",
@@ -86,6 +90,8 @@ reasons! {
         WrongPassword "wrong_password" "wrong password (Windows shows 691)",
         UnknownUser "unknown_user" "no account of that name (Windows shows 691)",
         UserDisabled "user_disabled" "the account is disabled (Windows shows 691)",
+        Hours "hours" "the account must not be online at this time (Windows shows 646)",
+        ClockNotSet "clock_not_set" "the account must be online at certain times only, and this router's clock is not set (Windows shows 646)",
         TooManyFailures "too_many_failures" "too many failed logins from this address or for this account: blocked for a while (Windows shows 691)",
         AlreadyConnected "already_connected" "the account is in use and a second call is not allowed",
         Replaced "replaced" "the same account called again from elsewhere",
@@ -98,6 +104,8 @@ reasons! {
         PoolExhausted "pool_exhausted" "every address of the pool is in use",
         AddressInUse "address_in_use" "the account's fixed address is in use by another call",
         LoginTimeout "login_timeout" "the call was not open within login_timeout",
+        IdleTimeout "idle_timeout" "no packets passed for the account's idle_timeout",
+        SessionTimeout "session_timeout" "the account's session_timeout is over",
         AccountChanged "account_changed" "the account was removed, disabled or got another password",
         Disconnected "disconnected" "disconnected by the administrator",
         NoSlot "no_slot" "max_sessions calls are open already",
@@ -111,7 +119,13 @@ impl Cause {
         use Cause::*;
         matches!(
             self,
-            WrongPassword | UnknownUser | UserDisabled | TooManyFailures | AlreadyConnected
+            WrongPassword
+                | UnknownUser
+                | UserDisabled
+                | Hours
+                | ClockNotSet
+                | TooManyFailures
+                | AlreadyConnected
         )
     }
 }

@@ -3,7 +3,7 @@
 use super::load::{Account, Note};
 use super::options::SERVER;
 use super::problem::{Allowed, Problem, Report};
-use super::{Config, Mppe};
+use super::{Config, Mppe, rights};
 
 type Server = Note<{ SERVER.len() }>;
 
@@ -18,6 +18,7 @@ pub fn check(config: &Config, server: &Server, accounts: &[Account], report: &mu
         check_name(account, earlier, report);
         check_secret(account, report);
         check_ip(config, server, account, earlier, report);
+        rights::check_routes(config, server, accounts, place, report);
     }
     if !accounts.iter().any(|account| account.enabled) {
         let what = "no account is enabled: nobody can dial in";

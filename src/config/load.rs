@@ -9,7 +9,7 @@ use super::check;
 use super::options::{Row, SERVER, USER};
 use super::problem::{Allowed, Problem, Report};
 use super::uci::{Found, NAME, Parser, Statement, Syntax};
-use super::{Config, Network, Secret, User};
+use super::{Config, Network, Rights, Secret, User};
 use crate::limits::{PUSHED_PER_USER, USERNAME, USERS};
 
 /// What a section is called in messages: its name, or `@user[0]`.
@@ -39,6 +39,8 @@ pub struct Account {
     pub ip: Option<Ipv4Addr>,
     /// Networks that its callers are told.
     pub push_routes: Vec<Network, PUSHED_PER_USER>,
+    /// What it may do.
+    pub rights: Rights,
     /// Where it stands.
     pub note: Note<{ USER.len() }>,
 }
@@ -85,16 +87,16 @@ impl Account {
     fn new(section: Label, line: u32) -> Account {
         let note = Note::new(USER, section, line);
         let (password, nt_hash, ip) = (None, None, None);
-        let (name, push_routes) = (String::new(), Vec::new());
-        Account { enabled: true, name, password, nt_hash, ip, push_routes, note }
+        let (name, push_routes, rights) = (String::new(), Vec::new(), Rights::default());
+        Account { enabled: true, name, password, nt_hash, ip, push_routes, rights, note }
     }
 
     /// The account as callers use it, unless its password or name is missing.
     fn user(&self) -> Option<User> {
         let secret = self.password.clone().or(self.nt_hash.clone())?;
         let (enabled, name, ip) = (self.enabled, self.name.clone(), self.ip);
-        let push_routes = self.push_routes.clone();
-        (!name.is_empty()).then_some(User { enabled, name, secret, ip, push_routes })
+        let (push_routes, rights) = (self.push_routes.clone(), self.rights.clone());
+        (!name.is_empty()).then_some(User { enabled, name, secret, ip, push_routes, rights })
     }
 }
 
@@ -333,9 +335,9 @@ impl Loader {
         self.give(place, Given { line, good });
     }
 
-    /// An `option` of a list may give several items with blanks between.
+    /// An `option` of a list may give several items with blanks between, unless an item has blanks.
     fn items(&mut self, line: u32, row: &'static Row, text: &str, is_list: bool) -> bool {
-        if is_list || !row.field.is_list() {
+        if is_list || !row.field.is_list() || row.field.has_blanks() {
             return self.item(line, row, text);
         }
         let mut good = true;

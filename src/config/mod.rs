@@ -4,10 +4,12 @@
 //! what is wrong is collected in `problem.rs`.
 
 mod check;
+pub mod hours;
 mod load;
 mod network;
 pub mod options;
 mod problem;
+mod rights;
 pub mod uci;
 pub mod value;
 
@@ -18,6 +20,7 @@ use heapless::{String, Vec};
 pub use load::{Account, Draft};
 pub use network::Network;
 pub use problem::{Allowed, Problem, Problems};
+pub use rights::{RATE_MAX, Rights};
 
 use crate::limits::{
     DEVICE_NAME, DOMAIN, HOST_NAME, LISTEN, PROGRAM, PUSHED, PUSHED_PER_USER, USERNAME, USERS,
@@ -113,6 +116,8 @@ pub struct User {
     pub ip: Option<Ipv4Addr>,
     /// Networks that its callers are told beside the server's `push_routes`.
     pub push_routes: Vec<Network, PUSHED_PER_USER>,
+    /// What it may do.
+    pub rights: Rights,
 }
 
 /// What is known of an account's password (RFC 2759 section 8.3).
@@ -266,12 +271,19 @@ impl Config {
 }
 
 impl User {
-    /// An enabled account with a plain password and no fixed address. The error says what is wrong
+    /// Whether a call of this account may go on when the account becomes `new`.
+    pub fn is_still(&self, new: &User) -> bool {
+        let User { enabled, name, secret, ip, push_routes: _, rights: _ } = self;
+        (enabled, name, secret, ip) == (&new.enabled, &new.name, &new.secret, &new.ip)
+    }
+
+    /// An enabled account with a plain password, no fixed address and all rights. The error says what is wrong
     /// with the name or the password.
     pub fn new(name: &str, password: &str) -> Result<User, &'static str> {
         value::user_name(name)?;
         let name = String::try_from(name).map_err(|_| "is too long")?;
         let (secret, push_routes) = (value::password(password)?, Vec::new());
-        Ok(User { enabled: true, name, secret, ip: None, push_routes })
+        let (ip, rights) = (None, Rights::default());
+        Ok(User { enabled: true, name, secret, ip, push_routes, rights })
     }
 }

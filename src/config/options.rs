@@ -7,9 +7,10 @@ use core::net::Ipv4Addr;
 use heapless::VecView;
 use heapless::string::StringView;
 
+use super::hours::Span;
 use super::load::Draft;
 use super::value::{self, Fault};
-use super::{Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Secret};
+use super::{Duplicate, LanMode, LogLevel, Mppe, Network, Pool, RATE_MAX, Secret};
 use crate::limits;
 use crate::proto::mppe::Strength;
 
@@ -72,6 +73,10 @@ pub enum Field {
     Zones,
     /// The name of an account.
     UserName(fn(&mut Draft) -> &mut StringView),
+    /// Kilobits per second.
+    Rate(fn(&mut Draft) -> &mut u32),
+    /// A list of times of the week.
+    Hours(fn(&mut Draft) -> &mut VecView<Span>),
     /// A password.
     Password(fn(&mut Draft) -> &mut Option<Secret>),
     /// The NT hash of a password.
@@ -343,12 +348,72 @@ pub const USER: &[Row] = &[
         default: "",
         help: "Further networks that its callers are told by DHCP to reach through the tunnel, up to 4.",
     },
+    Row {
+        name: "lan",
+        field: Field::Switch(|d, on| d.account.rights.lan = on),
+        default: "1",
+        help: "Whether its callers reach the router, the LAN and other private networks, and these them. Without it the router still answers DNS, DHCP and pings.",
+    },
+    Row {
+        name: "internet",
+        field: Field::Switch(|d, on| d.account.rights.internet = on),
+        default: "1",
+        help: "Whether its callers reach the Internet through the router.",
+    },
+    Row {
+        name: "callers",
+        field: Field::Switch(|d, on| d.account.rights.callers = on),
+        default: "1",
+        help: "Whether its callers reach other callers and their networks; both sides need it.",
+    },
+    Row {
+        name: "route",
+        field: Field::Networks(|d| d.account.rights.routes.as_mut_view()),
+        default: "",
+        help: "Networks behind the caller, a router, that are reached through it while it is online, up to 4; no two of all accounts overlap.",
+    },
+    Row {
+        name: "rate_up",
+        field: Field::Rate(|d| &mut d.account.rights.rate_up),
+        default: "0",
+        help: "Kilobits per second from each caller; 0 is no limit.",
+    },
+    Row {
+        name: "rate_down",
+        field: Field::Rate(|d| &mut d.account.rights.rate_down),
+        default: "0",
+        help: "Kilobits per second to each caller; 0 is no limit.",
+    },
+    Row {
+        name: "idle_timeout",
+        field: Field::Number(0, u16::MAX, |d, n| d.account.rights.idle_timeout = n),
+        default: "0",
+        help: "Minutes without packets inside the tunnel after which a call ends; 0 is never.",
+    },
+    Row {
+        name: "session_timeout",
+        field: Field::Number(0, u16::MAX, |d, n| d.account.rights.session_timeout = n),
+        default: "0",
+        help: "Minutes after which a call ends; 0 is never.",
+    },
+    Row {
+        name: "hours",
+        field: Field::Hours(|d| d.account.rights.hours.as_mut_view()),
+        default: "",
+        help: "Times of the week, by the router's clock, in which the account may be online; without any it is always.",
+    },
 ];
 
 impl Field {
     /// Whether it takes several values.
     pub fn is_list(&self) -> bool {
-        matches!(self, Field::Listen(_) | Field::Servers(_) | Field::Zones | Field::Networks(_))
+        use Field::*;
+        matches!(self, Listen(_) | Servers(_) | Zones | Networks(_) | Hours(_))
+    }
+
+    /// Whether one of its values has blanks in it.
+    pub fn has_blanks(&self) -> bool {
+        matches!(self, Field::Hours(_))
     }
 
     /// Whether the value must never be shown.
@@ -361,6 +426,7 @@ impl Field {
         match self {
             Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
             Field::Networks(list) => list(draft).clear(),
+            Field::Hours(list) => list(draft).clear(),
             _ => {}
         }
     }
@@ -369,7 +435,9 @@ impl Field {
     pub(super) fn apply(&self, draft: &mut Draft, text: &str) -> Result<(), Fault> {
         match self {
             Field::Switch(set) => set(draft, value::switch(text)?),
-            Field::Number(min, max, set) => set(draft, value::number(text, *min, *max)?),
+            Field::Number(min, max, set) => {
+                set(draft, value::number(text, (*min).into(), (*max).into())? as u16);
+            }
             Field::Choice(words) => return choose(words, draft, text),
             Field::Address(set) => set(draft, value::host(text)?),
             Field::FixedAddress(place) => *place(draft) = Some(value::host(text)?),
@@ -396,6 +464,8 @@ impl Field {
             Field::UserName(place) => {
                 return value::user_name(text).and_then(|()| copy(place(draft), text));
             }
+            Field::Rate(place) => *place(draft) = value::number(text, 0, RATE_MAX)?,
+            Field::Hours(list) => return add(list(draft), Span::parse(text)?),
             Field::Password(place) => *place(draft) = Some(value::password(text)?),
             Field::NtHash(place) => *place(draft) = Some(value::nt_hash(text)?),
         }
@@ -450,6 +520,12 @@ impl fmt::Display for Field {
             Field::UserName(_) => {
                 write!(f, "1 to {} octets without \\ and control characters", limits::USERNAME)
             }
+            Field::Rate(_) => write!(f, "0 to {RATE_MAX}"),
+            Field::Hours(_) => write!(
+                f,
+                "up to {} times such as mon-fri 08:00-22:00, sat,sun 20:00-02:00 or 06:00-24:00",
+                limits::HOURS
+            ),
             Field::Password(_) => {
                 write!(f, "1 to {} characters without line breaks", limits::PASSWORD_UNITS)
             }

@@ -23,7 +23,7 @@ pub fn switch(text: &str) -> Result<bool, Fault> {
 }
 
 /// A decimal number from `min` to `max`.
-pub fn number(text: &str, min: u16, max: u16) -> Result<u16, Fault> {
+pub fn number(text: &str, min: u32, max: u32) -> Result<u32, Fault> {
     if text.is_empty() || !text.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err("is not a number");
     }

@@ -6,7 +6,7 @@ use super::frames::Outlet;
 use crate::limits::HOST_NAME;
 use crate::reason::Discard;
 use crate::time::Instant;
-use crate::wire::chap::{self, Response, code, put_challenge, put_failure, put_success};
+use crate::wire::chap::{Response, code, put_challenge, put_failure, put_success};
 use crate::wire::ppp::{ControlPacket, protocol};
 use heapless::String;
 
@@ -155,12 +155,12 @@ impl Chap {
         self.send_success(out, now);
     }
 
-    /// The answer was wrong, whatever it was: there is no second try (R=0).
-    pub fn fail(&mut self, out: &mut Outlet) {
+    /// The answer is refused for `error`, whatever it was: there is no second try (R=0).
+    pub fn fail(&mut self, error: u16, out: &mut Outlet) {
         self.state = State::Failed;
         let challenge = self.challenge;
         out.control(protocol::CHAP, code::FAILURE, self.identifier, |writer| {
-            put_failure(writer, chap::AUTHENTICATION_FAILURE, &challenge, "Access denied");
+            put_failure(writer, error, &challenge, "Access denied");
         });
     }
 

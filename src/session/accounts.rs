@@ -48,6 +48,9 @@ impl Server<'_> {
         match if waits { Err(Cause::TooManyFailures) } else { checked } {
             Ok((user, proof)) => {
                 self.backoff.succeeded(source, name, now);
+                if let Some(cause) = self.closed(&user.rights) {
+                    return Err(cause);
+                }
                 self.make_way(slot, &user, now).map(|()| (user, proof))
             }
             Err(cause) => {
@@ -82,6 +85,7 @@ impl Server<'_> {
                     call.name = name.clone();
                     call.link.login(proof, flags, addresses, turn);
                 });
+                self.grant(slot, now);
                 self.tell(slot, Step::LoggedIn { name });
             }
             Err(cause) => {
@@ -137,7 +141,7 @@ impl Server<'_> {
     /// Takes a new configuration. What the sockets, the TUN and the memory were made for stays as
     /// it is until the program starts anew: `listen`, `port`, `device`, `local_ip`, `pool`,
     /// `max_sessions`, `max_connections`. Calls whose account is gone, disabled, or has another
-    /// password or address are disconnected; the others do not notice.
+    /// password or address are disconnected; the others go on, with the rights that they have now.
     pub fn reload(&mut self, new: Config, now: Instant) {
         let old = core::mem::replace(&mut self.config, new);
         self.config.listen = old.listen;
@@ -151,10 +155,17 @@ impl Server<'_> {
             let Some(call) = self.table.get(slot) else { continue };
             let before = old.users.iter().find(|user| call.is_of(user));
             let after = self.config.users.iter().find(|user| call.is_of(user));
-            if before != after {
-                self.end_call(slot, Cause::AccountChanged, now);
+            let goes_on = match (before, after) {
+                (Some(before), Some(after)) => before.is_still(after),
+                (before, after) => before == after,
+            };
+            match goes_on {
+                true => self.grant(slot, now),
+                false => self.end_call(slot, Cause::AccountChanged, now),
             }
         }
+        self.route_again();
+        self.end_by_hours(now);
         // A shorter login_timeout may end a connection earlier than it was waited for.
         self.watch(self.next_deadline());
     }

@@ -20,6 +20,10 @@ impl Server<'_> {
         for slot in self.reorder.owners() {
             assert!(self.table.get(slot).is_some(), "packets wait for a call that is over");
         }
+        for (network, slot) in self.routes.iter() {
+            let call = self.table.get(slot);
+            assert!(call.is_some_and(|call| call.lease.is_some()), "{network} is behind nobody");
+        }
         self.audit_deadline();
     }
 

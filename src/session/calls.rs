@@ -6,6 +6,7 @@ use core::net::Ipv4Addr;
 use super::event::{Event, Failure, ShownName, Step};
 use super::ipv6::Host;
 use super::link::{Link, Outcome, Rules};
+use super::rights::Grant;
 use super::server::{ControlId, Server};
 use super::table::{Call, Path, Traffic};
 use crate::config::{Config, Mppe};
@@ -35,6 +36,7 @@ impl Call {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
         let host = earlier(self.host.poll_timeout(), deadline(self.no_gre_at, "no GRE"));
+        let link = earlier(link, self.limit_deadline());
         earlier(link, earlier(self.ack_deadline(), host))
     }
 
@@ -139,6 +141,7 @@ impl Server<'_> {
                 name: ShownName::default(),
                 lease: None,
                 host: Host::default(),
+                grant: Grant::default(),
                 mtu: self.config.mtu,
                 since: now,
                 online_as: None,
@@ -219,6 +222,7 @@ impl Server<'_> {
         let (id, first) = (call.control, call.online_as.replace(address).is_none());
         self.control_mut(id).open_calls += u16::from(first);
         self.tell(slot, Step::Open { name, address, mtu, encrypted });
+        self.add_routes(slot);
     }
 
     /// A caller that renegotiates has as long for it as for its login.
@@ -241,6 +245,7 @@ impl Server<'_> {
         let lease = self.table.get_mut(slot).and_then(|call| call.lease.take());
         if let Some(address) = lease {
             self.leases.release(address);
+            self.remove_routes(slot);
         }
     }
 
@@ -292,6 +297,7 @@ impl Server<'_> {
         }
         let (tell, late) = (silent && !call.tunnel.has_received(), due(call.open_by, now));
         let advertise = due(call.host.advertise_at, now);
+        let overdue = call.overdue(now);
         if due(call.tunnel.ack_at(), now) {
             self.queue_ack(slot);
         }
@@ -306,6 +312,9 @@ impl Server<'_> {
         }
         if late {
             self.end_late_call(slot, now);
+        }
+        if let Some(cause) = overdue {
+            self.end_call(slot, cause, now);
         }
     }
 
@@ -334,6 +343,9 @@ fn disconnect_result(cause: Cause) -> u8 {
     match cause {
         Cause::Cleared => result::REQUEST,
         Cause::Shutdown | Cause::Disconnected | Cause::AccountChanged | Cause::Replaced => {
+            result::ADMIN_SHUTDOWN
+        }
+        Cause::Hours | Cause::ClockNotSet | Cause::SessionTimeout | Cause::IdleTimeout => {
             result::ADMIN_SHUTDOWN
         }
         _ => result::LOST_CARRIER,

@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 use heapless::String;
 
 use super::table::Traffic;
-use crate::config::LogLevel;
+use crate::config::{LogLevel, Network};
 use crate::proto::mppe::{Method, Strength};
 use crate::reason::{Cause, Discard};
 use crate::time::Instant;
@@ -64,6 +64,8 @@ pub enum Step {
     Encrypted { receive: Method, send: Method },
     /// Packets pass.
     Open { name: ShownName, address: Ipv4Addr, mtu: u16, encrypted: bool },
+    /// A network is behind the caller, or why it is not.
+    Route { network: Network, refused: Option<&'static str> },
     /// Packets do not pass for now.
     Suspended,
     /// The caller sent a router advertisement or a redirect in IPv6.
@@ -93,9 +95,11 @@ impl Event {
     pub fn level(&self) -> LogLevel {
         match self.step {
             Step::Connected | Step::Refused(_) => LogLevel::Debug,
-            Step::NoGre | Step::LoginFailed { .. } | Step::CallRefused(_) | Step::ActsAsRouter => {
-                LogLevel::Warn
-            }
+            Step::NoGre
+            | Step::ActsAsRouter
+            | Step::LoginFailed { .. }
+            | Step::CallRefused(_)
+            | Step::Route { refused: Some(_), .. } => LogLevel::Warn,
             _ => LogLevel::Info,
         }
     }
@@ -128,6 +132,10 @@ impl Display for Event {
             }
             Step::ActsAsRouter => {
                 f.write_str("acts as an IPv6 router, which is ignored: does it share its Internet?")
+            }
+            Step::Route { network, refused: None } => write!(f, "{network} is behind the caller"),
+            Step::Route { network, refused: Some(why) } => {
+                write!(f, "{network} is not routed to the caller: {why}")
             }
             Step::Suspended => f.write_str("the caller renegotiates, packets wait"),
             Step::Ended { cause, name, seconds, traffic, .. } => {

@@ -4,6 +4,7 @@
 use core::net::Ipv4Addr;
 
 use super::link::Outcome;
+use super::rights::{Places, Way};
 use super::server::Server;
 use super::table::Path;
 use crate::limits::{RECEIVE_WINDOW, REORDER_MS};
@@ -133,7 +134,11 @@ impl Server<'_> {
         let taken = self.take_frame(slot, packet, now);
         // A packet that only waits for a key reset is as good as one that was opened.
         let is_sense = matches!(taken, Ok(_) | Err(Discard::MppeReset));
-        let is_inner = matches!(taken, Ok(Taken::Tun | Taken::Gre(_)));
+        // So is one that was opened and must not pass.
+        let is_inner = matches!(
+            taken,
+            Ok(Taken::Tun | Taken::Gre(_)) | Err(Discard::InnerForbidden | Discard::RateUp)
+        );
         if is_inner || is_near && is_sense {
             if let Some(call) = self.table.get_mut(slot) {
                 call.tunnel.accept(sequence, now);
@@ -240,7 +245,8 @@ impl Server<'_> {
         self.take_inner(slot, number, packet, now)
     }
 
-    /// An inner packet passes if the network phase is open and it comes from the leased address.
+    /// An inner packet passes if the network phase is open, it comes from the leased address or a
+    /// network behind the caller, and the account may.
     fn take_inner(
         &mut self,
         slot: u16,
@@ -258,10 +264,15 @@ impl Server<'_> {
             return Err(Discard::InnerPhase);
         }
         let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::InnerPacket)?;
-        if call.lease != Some(header.source) {
+        if call.lease != Some(header.source) && self.routes.find(header.source) != Some(slot) {
             return Err(Discard::InnerSource);
         }
         packet.truncate(header.total_len);
+        if call.grant.is_limited() {
+            let Server { config, leases, routes, lan, .. } = self;
+            let places = Places { config, leases, routes, lan };
+            places.judge(call, Way::Up, (&header, packet.data()), now)?;
+        }
         mss::clamp(packet.data_mut(), &header, call.mtu);
         call.traffic.rx_packets += 1;
         call.traffic.rx_bytes += header.total_len as u64;

@@ -29,6 +29,7 @@ impl Server<'_> {
     /// The LAN became known, changed, or is gone.
     pub fn lan_changed(&mut self, lan: Lan) {
         self.lan = lan;
+        self.route_again();
     }
 
     /// The addresses under which callers are online.

@@ -16,7 +16,7 @@ use crate::proto::negotiator::{Change, Negotiator};
 use crate::random::Random;
 use crate::reason::{Cause, Discard};
 use crate::time::Instant;
-use crate::wire::chap::Response;
+use crate::wire::chap::{self, Response};
 use crate::wire::lcp;
 use crate::wire::ppp::{ControlPacket, protocol};
 
@@ -396,9 +396,13 @@ impl Link {
         self.end_after_grace(cause, turn.now);
     }
 
-    /// The answer was wrong: tells the peer, and terminates a moment later.
+    /// The answer was wrong, or must not count now: tells the peer, and terminates a moment later.
     pub fn refuse_login(&mut self, cause: Cause, turn: &mut Turn) {
-        self.chap.fail(&mut turn.out);
+        let error = match cause {
+            Cause::Hours | Cause::ClockNotSet => chap::RESTRICTED_LOGON_HOURS,
+            _ => chap::AUTHENTICATION_FAILURE,
+        };
+        self.chap.fail(error, &mut turn.out);
         self.end_after_grace(cause, turn.now);
     }
 
@@ -431,6 +435,9 @@ fn farewell(cause: Cause) -> &'static str {
         Cause::PoolExhausted => "no address is free",
         Cause::Replaced => "the account called from elsewhere",
         Cause::AccountChanged | Cause::Disconnected => "disconnected by the administrator",
+        Cause::Hours | Cause::ClockNotSet => "not allowed at this time",
+        Cause::IdleTimeout => "idle for too long",
+        Cause::SessionTimeout => "the time is over",
         _ => "",
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod backoff;
+mod bucket;
 mod calls;
 mod connections;
 pub mod event;
@@ -17,7 +18,9 @@ pub mod login;
 mod network;
 mod outbound;
 pub mod reorder;
+pub mod rights;
 mod router;
+mod routes;
 mod server;
 mod shutdown;
 pub mod status;

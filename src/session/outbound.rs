@@ -1,6 +1,7 @@
 //! From the LAN to the caller: inner packets in, GRE out; and the frames and acknowledgments that
 //! are our own. Functions stand in the order in which a packet meets them.
 
+use super::rights::{Places, Way};
 use super::server::Server;
 use super::table::{Call, Path};
 use crate::packet::Packet;
@@ -25,18 +26,25 @@ impl Server<'_> {
         self.take_tun(packet, now).inspect_err(|&why| self.discards.count(why))
     }
 
-    fn take_tun(&mut self, packet: &mut Packet, _now: Instant) -> Result<Forward, Discard> {
+    fn take_tun(&mut self, packet: &mut Packet, now: Instant) -> Result<Forward, Discard> {
         if packet.data().first().is_some_and(|octet| octet >> 4 == 6) {
             return self.tun_ipv6(packet);
         }
         let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::TunPacket)?;
         packet.truncate(header.total_len);
-        let slot = self.leases.find(header.destination).ok_or(Discard::TunDestination)?;
+        let to = header.destination;
+        let slot = self.leases.find(to).or_else(|| self.routes.find(to));
+        let slot = slot.ok_or(Discard::TunDestination)?;
         let (local_ip, limit) = (self.config.local_ip, self.config.mtu);
         if header.source == local_ip && icmp::is_redirect(packet.data(), &header) {
             return Err(Discard::TunRedirect);
         }
         let call = self.table.get_mut(slot).ok_or(Discard::TunDestination)?;
+        if call.grant.is_limited() {
+            let Server { config, leases, routes, lan, .. } = self;
+            let places = Places { config, leases, routes, lan };
+            places.judge(call, Way::Down, (&header, packet.data()), now)?;
+        }
         if header.total_len > usize::from(call.mtu) {
             if icmp::fragmentation_needed(packet, &header, call.mtu) {
                 return Ok(Forward::Tun);

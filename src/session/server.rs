@@ -9,6 +9,7 @@ use super::lan::Lan;
 use super::leases::Leases;
 use super::link::{Outcome, Turn};
 use super::reorder::Reorder;
+use super::routes::Routes;
 use super::shutdown::Stopping;
 use super::storage::Storage;
 use super::table::{Call, Table};
@@ -34,6 +35,10 @@ const ACK_QUEUE: usize = 64;
 pub struct Server<'a> {
     pub(super) config: Config,
     pub(super) lan: Lan,
+    pub(super) routes: Routes,
+    pub(super) routes_changed: bool,
+    /// The minute of the week, if the clock is set.
+    pub(super) minute: Option<u16>,
     pub(super) table: Table<'a>,
     pub(super) leases: Leases<'a>,
     pub(super) controls: &'a mut [Control],
@@ -74,6 +79,9 @@ impl<'a> Server<'a> {
             failures: Deque::new(),
             events: Deque::new(),
             lan: Lan::default(),
+            routes: Routes::default(),
+            routes_changed: false,
+            minute: None,
             wake: None,
             stopping: None,
             ipv6: None,

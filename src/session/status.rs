@@ -6,7 +6,7 @@ use super::event::Failure;
 use super::ipv6::Ipv6;
 use super::server::Server;
 use super::table::{Call, Traffic};
-use crate::config::Config;
+use crate::config::{Config, Rights};
 use crate::proto::mppe::Method;
 use crate::reason::{Causes, Discards};
 use crate::time::Instant;
@@ -39,6 +39,8 @@ pub struct SessionStatus<'s> {
     pub lost: u32,
     /// Packets from the caller that came after a later one.
     pub reordered: u32,
+    /// What the account may do, once there is one.
+    pub rights: Option<&'s Rights>,
 }
 
 impl Call {
@@ -63,6 +65,7 @@ impl Call {
             traffic: self.traffic,
             lost: self.tunnel.lost,
             reordered: self.tunnel.reordered,
+            rights: None,
         }
     }
 }
@@ -85,7 +88,10 @@ impl Server<'_> {
 
     /// All calls.
     pub fn sessions(&self) -> impl Iterator<Item = SessionStatus<'_>> {
-        self.table.iter().map(|(_, call)| call.status(self.ipv6.as_ref()))
+        self.table.iter().map(|(slot, call)| {
+            let rights = self.user_of(slot).map(|user| &user.rights);
+            SessionStatus { rights, ..call.status(self.ipv6.as_ref()) }
+        })
     }
 
     /// The calls that failed or ended last, oldest first.

@@ -7,6 +7,7 @@ use heapless::String;
 use super::event::ShownName;
 use super::ipv6::Host;
 use super::link::Link;
+use super::rights::Grant;
 use super::server::ControlId;
 use crate::limits::USERNAME;
 use crate::proto::tunnel::Tunnel;
@@ -51,6 +52,8 @@ pub struct Call {
     pub lease: Option<Ipv4Addr>,
     /// What is known of the peer in IPv6.
     pub host: Host,
+    /// What the account may do.
+    pub grant: Grant,
     /// Octets of the largest inner packet that the peer takes without fragmentation.
     pub mtu: u16,
     /// When the call began.

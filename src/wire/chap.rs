@@ -92,8 +92,11 @@ pub fn put_failure(writer: &mut Writer, error: u16, challenge: &[u8; 16], text: 
     writer.put(text.as_bytes());
 }
 
-/// `ERROR_AUTHENTICATION_FAILURE` (RFC 2759 section 6): the only error that is told, so that a
-/// stranger learns nothing of which accounts exist.
+/// `ERROR_RESTRICTED_LOGON_HOURS` (RFC 2759 section 6), for those who knew the password.
+pub const RESTRICTED_LOGON_HOURS: u16 = 646;
+
+/// `ERROR_AUTHENTICATION_FAILURE`: all that anybody else is told, so that a stranger learns nothing
+/// of which accounts exist.
 pub const AUTHENTICATION_FAILURE: u16 = 691;
 
 fn put_hex(writer: &mut Writer, octets: &[u8]) {
