@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use pptp::config::hours::Span;
 use pptp::config::{
-    Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, User, options,
+    Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, RATE_MAX, Rights, User,
+    options,
 };
 use pptp::limits;
 use pptp::proto::mppe::Strength;
@@ -46,6 +48,24 @@ fn every_option_with_its_default() {
     alice.push_routes.push(Network::around([192, 168, 9, 0].into(), 24)).unwrap();
     let mut bob = User::new("Bob \"the builder\"", "password").expect("a good account");
     bob.enabled = false;
+    bob.rights = Rights {
+        lan: false,
+        internet: false,
+        callers: false,
+        routes: ["192.168.5.0", "10.5.0.0"]
+            .into_iter()
+            .zip([24, 16])
+            .map(|(address, prefix)| Network::around(address.parse().unwrap(), prefix))
+            .collect(),
+        rate_up: RATE_MAX,
+        rate_down: 1,
+        idle_timeout: 65535,
+        session_timeout: 1,
+        hours: ["mon-fri 08:00-22:00", "sat,sun 22:00-06:00"]
+            .into_iter()
+            .map(|text| Span::parse(text).unwrap())
+            .collect(),
+    };
     assert_eq!(users, [alice, bob]);
 }
 
@@ -113,9 +133,11 @@ fn the_defaults_of_the_table_are_the_defaults() {
     }
     assert_eq!(parse(text).0, Ok(Config::default()));
     assert_eq!(parse("").0, Ok(Config::default()));
-    let [enabled, rest @ ..] = options::USER else { panic!("no options") };
-    assert_eq!((enabled.name, enabled.default), ("enabled", "1"));
-    assert!(rest.iter().all(|row| row.default.is_empty()));
+    let mut text = String::from("config user\noption username a\noption password b\n");
+    for row in options::USER.iter().filter(|row| !row.default.is_empty()) {
+        writeln!(text, "option {} '{}'", row.name, row.default).unwrap();
+    }
+    assert_eq!(accepted(text).users[0], User::new("a", "b").unwrap());
 }
 
 #[test]

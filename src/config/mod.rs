@@ -264,6 +264,11 @@ impl Config {
         if report.errors.is_empty() { Ok(config) } else { Err(report.errors) }
     }
 
+    /// Whether somebody may be online at certain times only.
+    pub fn has_hours(&self) -> bool {
+        self.users.iter().any(|user| !user.rights.hours.is_empty())
+    }
+
     /// Callers are told our own address as their DNS server: the router answers there.
     fn tell_own_dns(&mut self) {
         self.dns = Vec::from_iter([self.local_ip]);

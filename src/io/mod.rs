@@ -7,6 +7,7 @@ pub mod control;
 pub mod failure;
 pub mod gre;
 pub mod hook;
+pub mod hours;
 pub mod lan;
 pub mod log;
 pub mod netlink;
@@ -35,6 +36,7 @@ use pptp::wire::ubus::Status;
 use self::clock::Clock;
 use self::failure::{Doing, Failure};
 use self::hook::Hooks;
+use self::hours::Hours;
 use self::open::{GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::proxy::Proxy;
 use self::signal::Signal;
@@ -68,6 +70,7 @@ pub struct World<'w, 'a> {
     quota: log::Quota,
     proxy: Proxy,
     hooks: Hooks,
+    hours: Hours,
     reseed_at: Instant,
     /// When the goodbye ends at the latest, once it has begun.
     stop_at: Option<Instant>,
@@ -94,7 +97,10 @@ pub enum Next {
 impl<'w, 'a> World<'w, 'a> {
     /// Puts the server into its world.
     pub fn new(mut open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
-        open.ubus.want_zone(server.config(), clock.now());
+        let now = clock.now();
+        open.ubus.want_zone(server.config(), now);
+        let mut hours = Hours::new();
+        hours.follow(server.config().has_hours(), server, now);
         World {
             server,
             open,
@@ -107,6 +113,7 @@ impl<'w, 'a> World<'w, 'a> {
             quota: log::Quota::default(),
             proxy: Proxy::default(),
             hooks: Hooks::default(),
+            hours,
             stop_at: None,
         }
     }
@@ -145,6 +152,7 @@ impl<'w, 'a> World<'w, 'a> {
         if self.hooks.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.hooks.handle_timeout(now);
         }
+        self.may_answer |= self.hours.turn(self.server, now);
         if self.reseed_at <= now {
             self.server.reseed(open::seed()?);
             self.reseed_at = now + RESEED_MS;
@@ -170,6 +178,9 @@ impl<'w, 'a> World<'w, 'a> {
         }
         if happened {
             self.proxy.update(self.server, &self.open.lan, false);
+        }
+        if self.server.take_routes_changed() {
+            self.open.tun.route(self.server, false);
         }
     }
 
@@ -211,8 +222,8 @@ impl<'w, 'a> World<'w, 'a> {
         let stop = deadline(self.stop_at, "end of the goodbye");
         let sockets = earlier(self.open.control.poll_timeout(), self.open.ubus.poll_timeout());
         let sockets = earlier(sockets, self.open.lan.poll_timeout());
-        let own = earlier(self.hooks.poll_timeout(), stop);
-        earlier(self.server.poll_timeout(), earlier(sockets, own))
+        let own = earlier(self.hooks.poll_timeout(), self.hours.poll_timeout());
+        earlier(self.server.poll_timeout(), earlier(sockets, earlier(own, stop)))
     }
 
     fn control(&mut self, now: Instant) {
@@ -289,6 +300,7 @@ impl<'w, 'a> World<'w, 'a> {
         let config = self.server.config();
         warn!("{} was removed: making it again", config.device);
         self.open.tun = Tun::open(config)?;
+        self.open.tun.route(self.server, true);
         self.ready.tun = false;
         self.open.watch_tun()
     }
@@ -302,6 +314,9 @@ impl<'w, 'a> World<'w, 'a> {
             && let Err(failure) = tun.set_up(self.server.config())
         {
             warn!("{failure}");
+        }
+        if wants.set_up {
+            tun.route(self.server, true);
         }
         if wants.reload && self.stop_at.is_none() { Next::Reload } else { Next::Turn }
     }
@@ -347,13 +362,15 @@ impl<'w, 'a> World<'w, 'a> {
     pub fn reload(&mut self, mut config: Config) {
         source::keep_fixed(self.server.config(), &mut config);
         log::set_level(config.log_level);
-        self.server.reload(config, self.clock.now());
+        let now = self.clock.now();
+        self.hours.follow(config.has_hours(), self.server, now);
+        self.server.reload(config, now);
         self.may_answer = true;
         if let Err(failure) = self.open.tun.set_up(self.server.config()) {
             warn!("{failure}");
         }
+        self.open.tun.route(self.server, true);
         info!("configuration read again");
-        let now = self.clock.now();
         self.open.lan.look_again(now);
         self.open.ubus.want_zone(self.server.config(), now);
         self.open.ubus.reloaded(Status::OK, now);

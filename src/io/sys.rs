@@ -311,6 +311,37 @@ pub fn each_address(handle: impl AsFd, mut each: impl FnMut(&CStr, Ipv4Addr)) ->
     Ok(())
 }
 
+/// Sets the time zone of this process, as POSIX writes it: `CET-1CEST,M3.5.0,M10.5.0/3`.
+pub fn set_time_zone(zone: &str) {
+    if zone.contains('\0') {
+        return;
+    }
+    // SAFETY: nothing else reads the environment meanwhile: this program has one thread, and its
+    // tests touch the environment in one of them only. tzset reads it and takes no pointers.
+    unsafe {
+        std::env::set_var("TZ", zone);
+        tzset();
+    }
+}
+
+unsafe extern "C" {
+    fn tzset();
+}
+
+/// The local time of `seconds` since 1970.
+pub fn local_time(seconds: u64) -> Option<libc::tm> {
+    /// The calendar repeats after 28 years. Where time has 32 bits only, they end in 2038.
+    const CYCLE: u64 = (28 * 365 + 7) * 86_400;
+    let seconds = if seconds > i32::MAX as u64 { seconds - CYCLE } else { seconds };
+    let seconds = libc::time_t::try_from(seconds).ok()?;
+    // SAFETY: tm is a C structure of numbers and a pointer: all zeros is a value. The call reads
+    // one local and fills in the other.
+    unsafe {
+        let mut time: libc::tm = mem::zeroed();
+        (!libc::localtime_r(&raw const seconds, &raw mut time).is_null()).then_some(time)
+    }
+}
+
 fn in_address(address: Ipv4Addr) -> libc::in_addr {
     libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) }
 }

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use log::{debug, warn};
 use pptp::config::{Config, LanMode, Network};
 use pptp::packet::Packet;
+use pptp::session::Server;
 
 use super::failure::{Doing, Failure};
 use super::netlink::Netlink;
@@ -22,6 +24,8 @@ pub struct Tun {
     file: File,
     /// A socket for requests about the device.
     handle: OwnedFd,
+    /// Networks behind callers that have a route.
+    routed: Vec<Network>,
 }
 
 impl Tun {
@@ -29,7 +33,7 @@ impl Tun {
     pub fn open(config: &Config) -> Result<Tun, Failure> {
         let file = make(&config.device)?;
         let handle = sys::socket(Socket::Device).doing("open a socket for device requests")?;
-        let tun = Tun { file, handle };
+        let tun = Tun { file, handle, routed: Vec::new() };
         tun.set_up(config)?;
         Ok(tun)
     }
@@ -61,6 +65,37 @@ impl Tun {
         for block in blocks(config.pool.first, config.pool.last).chain(fixed) {
             let what = format_args!("add the route to {block}");
             route::add(&mut netlink, block, index).doing(what)?;
+        }
+        Ok(())
+    }
+
+    /// Routes the networks behind callers to the device, and no others any more; `anew` also those
+    /// that had a route, which somebody may have removed.
+    pub fn route(&mut self, server: &Server, anew: bool) {
+        let wanted: Vec<Network> = server.routes().map(|(network, _)| network).collect();
+        if let Err(failure) = self.route_to(&wanted, anew, server.config()) {
+            warn!("{failure}");
+        }
+    }
+
+    fn route_to(&mut self, wanted: &[Network], anew: bool, config: &Config) -> Result<(), Failure> {
+        let before = mem::replace(&mut self.routed, wanted.to_vec());
+        if wanted.is_empty() && before.is_empty() {
+            return Ok(());
+        }
+        let name = config.device.as_str();
+        let index = Device(self.handle.as_fd(), name).index();
+        let index = index.doing(format_args!("look up the number of {name}"))?;
+        let mut netlink = Netlink::open().doing("open a netlink socket")?;
+        for network in before.iter().filter(|network| !wanted.contains(network)) {
+            // It may be gone already, by hand or with its device.
+            if let Err(error) = route::remove(&mut netlink, *network, index) {
+                debug!("route to {network} not removed: {error}");
+            }
+        }
+        for network in wanted.iter().filter(|network| anew || !before.contains(network)) {
+            let what = format_args!("add the route to {network}");
+            route::add(&mut netlink, *network, index).doing(what)?;
         }
         Ok(())
     }

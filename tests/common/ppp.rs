@@ -269,9 +269,10 @@ impl Ppp {
             }
             3 => {}
             _ => {
-                assert!(data.starts_with(b"E=691 R=0 C="));
+                let late = data.starts_with(b"E=646 R=0 C=");
+                assert!(late || data.starts_with(b"E=691 R=0 C="));
                 self.terminate();
-                self.phase = Phase::Over("login failed");
+                self.phase = Phase::Over(if late { "not now" } else { "login failed" });
             }
         }
     }

@@ -4,6 +4,7 @@
 mod common;
 
 mod accounts;
+mod branch;
 mod chaos;
 mod frames;
 mod goodbye;
@@ -18,5 +19,7 @@ mod personalities;
 mod policies;
 mod renegotiation;
 mod replay;
+mod rights;
 mod silence;
 mod stubborn;
+mod times;

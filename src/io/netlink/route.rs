@@ -23,10 +23,16 @@ pub fn blocks(first: Ipv4Addr, last: Ipv4Addr) -> impl Iterator<Item = Network> 
 /// Adds a route to `block` through the device with number `index`, without a gateway. The same
 /// route may stand there already. One through another device stays too, behind ours.
 pub fn add(netlink: &mut Netlink, block: Network, index: u32) -> io::Result<()> {
-    match netlink.tell(new_route(block, index)) {
+    // Neither NLM_F_EXCL nor NLM_F_REPLACE: a route that the owner made is no error and is kept.
+    match netlink.tell(route(libc::RTM_NEWROUTE, libc::NLM_F_CREATE, block, index)) {
         Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
         done => done,
     }
+}
+
+/// Removes the route that `add` made.
+pub fn remove(netlink: &mut Netlink, block: Network, index: u32) -> io::Result<()> {
+    netlink.tell(route(libc::RTM_DELROUTE, 0, block, index))
 }
 
 /// ```text
@@ -34,13 +40,12 @@ pub fn add(netlink: &mut Netlink, block: Network, index: u32) -> io::Result<()> 
 /// |fam|dst|src|tos|tab|pro|sco|typ| flags         |                  rtmsg
 /// +---+---+---+---+---+---+---+---+---------------+
 /// ```
-fn new_route(block: Network, index: u32) -> Message {
+fn route(message: u16, flags: i32, block: Network, index: u32) -> Message {
     let [family, table] = [libc::AF_INET as u8, libc::RT_TABLE_MAIN];
     let (protocol, scope) = (libc::RTPROT_STATIC, libc::RT_SCOPE_LINK);
     let kind = libc::RTN_UNICAST;
     let body = [family, block.prefix, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0];
-    // Neither NLM_F_EXCL nor NLM_F_REPLACE: a route that the owner made is no error and is kept.
-    Message::request(libc::RTM_NEWROUTE, libc::NLM_F_CREATE, &body)
+    Message::request(message, flags, &body)
         .with(libc::RTA_DST, &block.address.octets())
         .with(libc::RTA_OIF, &index.to_ne_bytes())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use pptp::config::Config;
+use pptp::config::{Config, Rights};
 use pptp::limits::{LOGINS, SESSIONS, UBUS_MESSAGE};
 use pptp::proto::mppe::Method;
 use pptp::reason::{Cause, Discard};
@@ -16,7 +16,7 @@ use crate::io::clock::calendar;
 /// Octets of the longest answer without calls: the list of failures.
 const ANSWER: usize = 24 * 1024;
 /// Octets of one call in `status`, with the longest name.
-const SESSION: usize = 640;
+const SESSION: usize = 896;
 
 const _: () = assert!(ANSWER + (SESSIONS + LOGINS) * SESSION <= UBUS_MESSAGE);
 
@@ -51,7 +51,10 @@ pub fn put_status(context: &Context, answer: &mut Table) {
     });
     answer.array("sessions", |list| {
         for session in server.sessions() {
-            list.table("", |entry| put_session(&session, context.now, entry));
+            list.table("", |entry| {
+                put_session(&session, context.now, entry);
+                put_routes(server, session.call_id, entry);
+            });
         }
     });
 }
@@ -96,6 +99,33 @@ fn put_session(session: &SessionStatus, now: Instant, entry: &mut Table) {
     entry.u64("tx_packets", session.traffic.tx_packets);
     entry.u32("rx_lost", session.lost);
     entry.u32("rx_reordered", session.reordered);
+    if let Some(rights) = session.rights {
+        put_rights(rights, entry);
+    }
+}
+
+/// What the account may do.
+fn put_rights(rights: &Rights, entry: &mut Table) {
+    entry.bool("lan", rights.lan);
+    entry.bool("internet", rights.internet);
+    entry.bool("callers", rights.callers);
+    for (name, number) in [
+        ("rate_up", rights.rate_up),
+        ("rate_down", rights.rate_down),
+        ("idle_timeout", rights.idle_timeout.into()),
+        ("session_timeout", rights.session_timeout.into()),
+    ] {
+        entry.u32(name, number);
+    }
+}
+
+/// The networks that are behind the caller now.
+fn put_routes(server: &Server, call_id: u16, entry: &mut Table) {
+    entry.array("routes", |list| {
+        for (network, _) in server.routes().filter(|route| route.1 == call_id) {
+            list.text("", network);
+        }
+    });
 }
 
 /// The calls that failed or ended last, oldest first.
@@ -162,7 +192,7 @@ mod tests {
     use crate::io::control::Control;
     use crate::io::lan::Watch;
     use mio::Poll;
-    use pptp::limits::{FAILURES, USERNAME};
+    use pptp::limits::{FAILURES, ROUTES, USERNAME};
     use pptp::proto::mppe::Strength;
     use pptp::session::{ControlId, Sizes, Storage};
     use pptp::wire::Writer;
@@ -183,6 +213,7 @@ mod tests {
     fn the_longest_call_has_room() {
         let name = "n".repeat(USERNAME);
         let address = Ipv4Addr::new(255, 255, 255, 255);
+        let rights = Rights::default();
         let session = SessionStatus {
             call_id: u16::MAX,
             name: &name,
@@ -197,8 +228,15 @@ mod tests {
             traffic: Default::default(),
             lost: 0,
             reordered: 0,
+            rights: Some(&rights),
         };
-        assert!(length(|table| put_session(&session, Instant(5), table)) <= SESSION);
+        let rest = length(|table| {
+            table.array("routes", |list| {
+                (0..ROUTES).for_each(|_| list.text("", "255.255.255.255/32"));
+            });
+        });
+        let whole = length(|table| put_session(&session, Instant(5), table)) + rest;
+        assert!(whole <= SESSION, "{whole}");
     }
 
     #[test]
