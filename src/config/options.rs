@@ -386,13 +386,13 @@ pub const USER: &[Row] = &[
     },
     Row {
         name: "idle_timeout",
-        field: Field::Number(0, u16::MAX, |d, n| d.account.rights.idle_timeout = n),
+        field: Field::Number(0, 65535, |d, n| d.account.rights.idle_timeout = n),
         default: "0",
         help: "Minutes without packets inside the tunnel after which a call ends; 0 is never.",
     },
     Row {
         name: "session_timeout",
-        field: Field::Number(0, u16::MAX, |d, n| d.account.rights.session_timeout = n),
+        field: Field::Number(0, 65535, |d, n| d.account.rights.session_timeout = n),
         default: "0",
         help: "Minutes after which a call ends; 0 is never.",
     },

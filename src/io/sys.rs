@@ -324,6 +324,7 @@ pub fn set_time_zone(zone: &str) {
     }
 }
 
+// SAFETY: this is how tzset(3) is declared in C.
 unsafe extern "C" {
     fn tzset();
 }

@@ -83,9 +83,10 @@ impl Server<'_> {
                 self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
                     call.user = Some(user.name.clone());
                     call.name = name.clone();
+                    call.grant.set(&user.rights, now);
+                    call.link.rules.ipv6 &= call.grant.has_ipv6();
                     call.link.login(proof, flags, addresses, turn);
                 });
-                self.grant(slot, now);
                 self.tell(slot, Step::LoggedIn { name });
             }
             Err(cause) => {

@@ -10,6 +10,7 @@ use heapless::Vec;
 use super::inbound::Taken;
 use super::link::{Link, Outcome, Turn};
 use super::outbound::Forward;
+use super::rights::Way;
 use super::server::Server;
 use super::table::Call;
 use crate::limits::{IPV6_ADDRESSES, IPV6_CACHE, IPV6_DNS, IPV6_PREFIXES};
@@ -164,10 +165,14 @@ impl Server<'_> {
             return Err(Discard::InnerSource);
         }
         let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
+        let on_link = stays_on_link(header.destination);
+        if call.grant.is_limited() && !on_link {
+            call.grant.judge_ipv6(Way::Up, header.total_len, now)?;
+        }
         call.traffic.rx_packets += 1;
         call.traffic.rx_bytes += header.total_len as u64;
         let mtu = call.ipv6_mtu();
-        if stays_on_link(header.destination) {
+        if on_link {
             return self.take_on_link(slot, &header, packet, now);
         }
         mss::clamp_ipv6(packet.data_mut(), &header, mtu);
@@ -218,7 +223,11 @@ impl Server<'_> {
 
     /// An IPv6 packet that the kernel routed into the TUN. What the kernel says to a link that it
     /// takes for one (solicitations, multicast groups, redirects) goes nowhere.
-    pub(super) fn tun_ipv6(&mut self, packet: &mut Packet) -> Result<Forward, Discard> {
+    pub(super) fn tun_ipv6(
+        &mut self,
+        packet: &mut Packet,
+        now: Instant,
+    ) -> Result<Forward, Discard> {
         let header = Header::parse(packet.data()).map_err(|_| Discard::TunPacket)?;
         packet.truncate(header.total_len);
         let (prefix, identifier) = split(header.destination);
@@ -227,6 +236,9 @@ impl Server<'_> {
         }
         let slot = self.owner(identifier).ok_or(Discard::TunDestination)?;
         let call = self.table.get_mut(slot).ok_or(Discard::TunDestination)?;
+        if call.grant.is_limited() {
+            call.grant.judge_ipv6(Way::Down, header.total_len, now)?;
+        }
         let mtu = call.ipv6_mtu();
         if header.total_len > usize::from(mtu) {
             let told = packet_too_big(packet, &header, mtu);

@@ -28,7 +28,7 @@ impl Server<'_> {
 
     fn take_tun(&mut self, packet: &mut Packet, now: Instant) -> Result<Forward, Discard> {
         if packet.data().first().is_some_and(|octet| octet >> 4 == 6) {
-            return self.tun_ipv6(packet);
+            return self.tun_ipv6(packet, now);
         }
         let header = ipv4::Header::parse(packet.data()).map_err(|_| Discard::TunPacket)?;
         packet.truncate(header.total_len);

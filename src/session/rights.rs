@@ -57,7 +57,7 @@ impl Grant {
     }
 
     /// The rights are these from now on.
-    fn set(&mut self, rights: &Rights, now: Instant) {
+    pub(super) fn set(&mut self, rights: &Rights, now: Instant) {
         self.up.set(rights.rate_up, now);
         self.down.set(rights.rate_down, now);
         if self.idle == 0 {
@@ -71,6 +71,24 @@ impl Grant {
             | bit(!rights.internet, NO_INTERNET)
             | bit(!rights.callers, NO_CALLERS)
             | bit(metered, METERED);
+    }
+
+    /// Whether IPv6 may pass at all. Which global addresses are those of the LAN is not known, so
+    /// that an account that may not go everywhere has none.
+    pub fn has_ipv6(&self) -> bool {
+        self.limits & PLACES == 0
+    }
+
+    /// Whether an IPv6 packet may pass; if so, it counts.
+    #[cold]
+    pub fn judge_ipv6(&mut self, way: Way, octets: usize, now: Instant) -> Result<(), Discard> {
+        if self.has_ipv6() {
+            return self.meter(way, octets, now);
+        }
+        Err(match way {
+            Way::Up => Discard::InnerForbidden,
+            Way::Down => Discard::TunForbidden,
+        })
     }
 
     fn meter(&mut self, way: Way, octets: usize, now: Instant) -> Result<(), Discard> {

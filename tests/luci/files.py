@@ -103,8 +103,11 @@ def differences(what, ours, theirs):
 
 def check_options():
     page, server = page_lists()['server'], server_options()['server']
-    ranges = server_ranges()
-    problems = differences('option', [row['name'] for row in page], server)
+    return differences('option', [row['name'] for row in page], server) + check_rows(page, server)
+
+
+def check_rows(page, server):
+    ranges, problems = server_ranges(), []
     for row in page:
         if server.get(row['name'], row['default']) != row['default']:
             problems.append('%s: default %r here, %r there' % (row['name'], row['default'], server[row['name']]))
@@ -120,7 +123,9 @@ def check_user_options():
     used = set(re.findall(r"uci\.(?:get|set|unset)\(CONFIG, [^,]+, '(\w+)'", text))
     used |= set(re.findall(r"\[ ((?:'\w+', )+'\w+') \]\.forEach\(\(name\) => this\['add'", text)[0].replace("'", '').split(', '))
     used = {name for name in used if not name.startswith('_')}
-    return differences('option', sorted(used), known)
+    rights = page_lists()['user']
+    used |= {row['name'] for row in rights}
+    return differences('option', sorted(used), known) + check_rows(rights, known)
 
 
 def check_causes():

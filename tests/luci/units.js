@@ -11,6 +11,7 @@ const nthash = load('pptp-server.nthash');
 const address = load('pptp-server.address');
 const password = load('pptp-server.password');
 const options = load('pptp-server.options');
+const rights = load('pptp-server.rights');
 const checks = load('pptp-server.checks');
 const guide = load('pptp-server.guide');
 const importer = load('pptp-server.importer');
@@ -99,6 +100,24 @@ const UNITS = {
 		[ 'a b', 'ä', 'x'.repeat(33), '"' ].forEach((value) => assert.notEqual(check('zone', value), true, value));
 		assert.equal(check('dns', 'none'), true);
 		assert.equal(check('listen', '127.0.0.1'), true);
+	},
+	'networks and hours that the server refuses are refused here'() {
+		const check = (name, value) => rights.rows.find((row) => row.name == name).check(value);
+		const server = { local_ip: '192.168.77.1', pool: '192.168.77.10-192.168.77.99' };
+		const others = [ { '.name': 'a', username: 'x', route: '192.168.5.0/24 10.5.0.0/16' } ];
+
+		[ '0.0.0.0/0', '192.168.5.1/24', '192.168.5.0', '192.168.5.0/33', '224.0.0.0/4', '128.0.0.0/1', 'x/8', '' ]
+			.forEach((value) => assert.notEqual(check('route', value), true, value));
+		[ '192.168.5.0/24', '10.0.0.1/32', '10.0.0.0/8' ].forEach((value) => assert.equal(check('route', value), true, value));
+		[ '25:00-26:00', 'mon', 'mon 08:00', 'mon 08:00-24:01', 'mon 08:00-08:00', 'mon 24:00-06:00', 'mom-fri 08:00-09:00', 'mon, 08:00-09:00', 'mon 8:00-9:00', '' ]
+			.forEach((value) => assert.notEqual(check('hours', value), true, value));
+		[ 'mon-fri 08:00-22:00', 'sat,sun 20:00-02:00', '06:00-24:00', 'Fri-mon,wed 22:00-06:00' ]
+			.forEach((value) => assert.equal(check('hours', value), true, value));
+		[ '-1', '10000001', '1.5', 'x' ].forEach((value) => assert.notEqual(check('rate_up', value), true, value));
+		[ '192.168.77.0/30', '192.168.77.64/26', '192.168.0.0/20', '10.5.5.0/24' ]
+			.forEach((value) => assert.notEqual(rights.clash(value, 'b', server, others), true, value));
+		assert.equal(rights.clash('192.168.5.0/24', 'a', server, others), true);
+		assert.deepEqual(rights.items({ name: 'hours' }, 'mon 08:00-09:00'), [ 'mon 08:00-09:00' ]);
 	},
 	'generated passwords have 20 letters, all different'() {
 		const made = Array.from({ length: 500 }, () => password.generate());
@@ -192,6 +211,7 @@ const UNITS = {
 function lists() {
 	return {
 		server: options.server.map((row) => ({ name: row.name, default: row.default, min: row.min, max: row.max, words: Object.keys(row.words || {}) })),
+		user: rights.rows.map((row) => ({ name: row.name, default: row.default, min: row.min, max: row.max })),
 		causes: words.names
 	};
 }

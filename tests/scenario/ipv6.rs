@@ -160,6 +160,34 @@ fn without_ipv6_it_is_refused_and_the_call_lives() {
     });
 }
 
+/// Which global addresses are the LAN's is not known: an account that may not go everywhere has no
+/// IPv6, also when that changes in the midst of a call.
+#[test]
+fn accounts_without_all_rights_have_no_ipv6() {
+    let mut shut = config();
+    shut.users[0].rights.lan = false;
+    in_world(shut.clone(), 1, |world| {
+        let at = world.with_ipv6().open(1, WINDOWS);
+        assert_eq!(world.ppp(at).rejected, [0x8057]);
+        assert!(world.is_open(at));
+    });
+    in_world(config(), 1, |world| {
+        let at = world.with_ipv6().open(1, V6);
+        let up = udp(global(5), address("2001:db8::5"), 100);
+        assert_eq!(world.says(at, &up).len(), 1);
+        world.server.reload(shut, world.now);
+        assert!(world.says(at, &up).is_empty());
+        let down = world.send_tun(&udp(address("2001:db8::5"), global(5), 100));
+        assert_eq!(down, Err(Discard::TunForbidden));
+        assert_eq!(world.count(Discard::InnerForbidden), 1);
+        let mut slow = config();
+        slow.users[0].rights.rate_up = 1;
+        world.server.reload(slow, world.now);
+        let passed = (0..200).map(|_| world.says(at, &up).len()).sum::<usize>();
+        assert!((110..130).contains(&passed), "{passed} of the same bucket");
+    });
+}
+
 /// One that does not ask for IPv6 is not asked; one that goes silent, refuses, terminates or
 /// rejects in the midst of IPV6CP keeps its call.
 #[test]

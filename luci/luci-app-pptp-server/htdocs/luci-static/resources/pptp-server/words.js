@@ -64,6 +64,14 @@ const CAUSES = {
 		what: _('The account is disabled (Windows shows 691).'),
 		remedy: _('Enable it on the page Accounts.')
 	},
+	hours: {
+		what: _('The account must not be online at this time (Windows shows 646).'),
+		remedy: _('Change its hours on the page Accounts. If they are right, check the clock and the time zone of this router.')
+	},
+	clock_not_set: {
+		what: _('The account may be online at certain hours only, and the clock of this router is not set (Windows shows 646).'),
+		remedy: _('Let the router get its time from the Internet (NTP), or set it on the page System.')
+	},
 	too_many_failures: {
 		blocks: true,
 		what: _('Too many failed logins: the caller has to wait (Windows shows 691).'),
@@ -113,6 +121,14 @@ const CAUSES = {
 	login_timeout: {
 		what: _('The connection was not complete in time.'),
 		remedy: _('Try again. If it stays, the line loses packets, or the login timeout in the settings is too short.')
+	},
+	idle_timeout: {
+		normal: true,
+		what: _('Nothing passed for as long as the idle timeout of the account.')
+	},
+	session_timeout: {
+		normal: true,
+		what: _('The session timeout of the account was over.')
 	},
 	account_changed: {
 		normal: true,

@@ -14,10 +14,12 @@
 'require pptp-server.importer as importer';
 'require pptp-server.options as options';
 'require pptp-server.password as password';
+'require pptp-server.rights as rights';
 'require pptp-server.router as router';
 'require pptp-server.words as words';
 
 const CONFIG = 'pptp-server';
+const KINDS = { flag: form.Flag, number: form.Value, list: form.DynamicList };
 const STRENGTHS = {
 	weak: [ 'bad', _('Weak: easy to guess.') ],
 	fair: [ 'note', _('Fair: longer is better.') ],
@@ -74,6 +76,14 @@ function checkAddress(id, value) {
 		? _('Another account has this address.') : true;
 }
 
+// What is wrong with a value of an option of rights.
+function checkRight(row, id, value) {
+	const alone = (value === '' || value == null) ? true : row.check(value);
+	const server = { pool: options.value(serverSection(), 'pool'), local_ip: options.value(serverSection(), 'local_ip') };
+
+	return (alone === true && row.name == 'route' && value) ? rights.clash(value, id, server, accounts()) : alone;
+}
+
 return view.extend({
 	load() {
 		return Promise.all([
@@ -110,6 +120,7 @@ return view.extend({
 		this.section = section;
 		this.guardSection(section);
 		[ 'username', 'nt_hash', 'ip', 'push_route', 'enabled', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
+		rights.rows.forEach((row) => this.addRight(section, row));
 
 		return map;
 	},
@@ -161,8 +172,13 @@ return view.extend({
 	addenabled(section, name) {
 		const option = section.option(form.Flag, name, _('Enabled'));
 
-		option.default = '1';
 		option.editable = true;
+		this.keepSwitch(option, name);
+	},
+
+	// A switch that is on when the file says nothing; the file stays as it is unless it changes.
+	keepSwitch(option, name) {
+		option.default = '1';
 		option.load = (id) => options.isTrue(uci.get(CONFIG, id, name) || '1') ? '1' : '0';
 		option.parse = function(id) {
 			const value = this.formvalue(id);
@@ -172,6 +188,21 @@ return view.extend({
 
 			return Promise.resolve();
 		};
+	},
+
+	addRight(section, row) {
+		const option = section.option(KINDS[row.kind], row.name, row.title, row.help);
+
+		option.modalonly = true;
+
+		if (row.kind == 'flag')
+			return this.keepSwitch(option, row.name);
+
+		option.placeholder = row.default;
+		option.validate = (id, value) => checkRight(row, id, value);
+
+		if (row.kind == 'list')
+			option.load = (id) => rights.items(row, uci.get(CONFIG, id, row.name));
 	},
 
 	addip(section, name) {
