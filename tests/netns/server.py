@@ -15,15 +15,18 @@ MAIN = {"listen": ["0.0.0.0"], "name": "pptp-server", "local_ip": "192.168.77.1"
 def uci(users=USERS, **options):
     """The text of a UCI file; option values of None leave the default line out."""
     lines = ["config server 'main'"]
-    for name, value in {**MAIN, **options}.items():
-        if isinstance(value, (list, tuple)):
-            lines += [f"\tlist {name} '{item}'" for item in value]
-        elif value is not None:
-            lines.append(f"\toption {name} '{value}'")
+    lines += values({**MAIN, **options})
     for user in users:
-        lines += ["", "config user"]
-        lines += [f"\toption {name} '{value}'" for name, value in user.items()]
+        lines += ["", "config user", *values(user)]
     return "\n".join(lines) + "\n"
+
+
+def values(options):
+    for name, value in options.items():
+        if isinstance(value, (list, tuple)):
+            yield from (f"\tlist {name} '{item}'" for item in value)
+        elif value is not None:
+            yield f"\toption {name} '{value}'"
 
 
 def resident(bed, figure="VmRSS"):
