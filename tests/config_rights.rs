@@ -18,7 +18,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text.as_bytes(), &mut warnings).map_err(|errors| errors.to_string())
 }
 
-const NETWORKS: &str = "allowed: up to 4 networks that nobody else has, such as 192.168.5.0/24";
+const NETWORKS: &str = "allowed: different networks, such as 192.168.5.0/24";
 const SWITCH: &str = "allowed: 1 or 0 (on, off, true, false, yes, no, ...)";
 const HOURS: &str = "allowed: up to 8 times such as mon-fri 08:00-22:00, sat,sun 20:00-02:00 or \
                      06:00-24:00";
