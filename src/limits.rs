@@ -150,7 +150,7 @@ pub const ROUTES: usize = 4;
 /// Networks behind all live callers: 8 octets each, looked through for packets of no leased address.
 pub const ROUTES_LIVE: usize = 64;
 
-/// Times of the week in which an account may be online: 6 octets each, in every account.
+/// Times of the week in which an account may be online: 4 octets each, in every account.
 pub const HOURS: usize = 8;
 
 /// Ended calls that `failures` remembers.

@@ -12,20 +12,17 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Days of the week and a time of day on each of them. A time that ends before it begins ends on
 /// the next day.
+///
+/// Every account has room for some, so they are packed: the days (bit 0 is Monday), and the first
+/// minute of the day and the one behind the last in 11 bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// Bit 0 is Monday.
-    days: u8,
-    /// Minutes of the day: the first one, and the one behind the last.
-    from: u16,
-    until: u16,
-}
+pub struct Span(u32);
 
 impl Span {
     /// `mon-fri 08:00-22:00`, `sat,sun 10:00-02:00`, or `08:00-22:00` of every day.
     pub fn parse(text: &str) -> Result<Span, Fault> {
         let (names, times) = text.trim().rsplit_once(' ').unwrap_or(("mon-sun", text));
-        let mut days = 0;
+        let mut days = 0u32;
         for part in names.trim().split(',') {
             days |= days_of(part).ok_or("has a day that is none of mon to sun")?;
         }
@@ -37,22 +34,24 @@ impl Span {
         if from == until || from == DAY {
             return Err("has a time that ends when it begins");
         }
-        Ok(Span { days, from, until })
+        Ok(Span(days << 22 | u32::from(from) << 11 | u32::from(until)))
     }
 
     /// Whether `minute` of the week, counted from Monday 00:00, is a part of it.
     pub fn contains(&self, minute: u16) -> bool {
         let (day, time) = (minute / DAY % 7, minute % DAY);
-        let begins_on = |day: u16| self.days >> day & 1 != 0;
-        if self.from < self.until {
-            return begins_on(day) && (self.from..self.until).contains(&time);
+        let minute = |place: u32| (self.0 >> place) as u16 & 0x7ff;
+        let (from, until) = (minute(11), minute(0));
+        let begins_on = |day: u16| self.0 >> (22 + day) & 1 != 0;
+        if from < until {
+            return begins_on(day) && (from..until).contains(&time);
         }
-        begins_on(day) && time >= self.from || begins_on((day + 6) % 7) && time < self.until
+        begins_on(day) && time >= from || begins_on((day + 6) % 7) && time < until
     }
 }
 
 /// The bits of `mon` or `fri-mon`.
-fn days_of(text: &str) -> Option<u8> {
+fn days_of(text: &str) -> Option<u32> {
     let place = |name: &str| DAYS.iter().position(|day| day.eq_ignore_ascii_case(name));
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (place(first)?, place(last)?);

@@ -38,7 +38,7 @@ pub struct Account {
     /// The fixed address.
     pub ip: Option<Ipv4Addr>,
     /// Networks that its callers are told.
-    pub push_routes: Vec<Network, PUSHED_PER_USER>,
+    pub push_routes: Vec<Network, PUSHED_PER_USER, u8>,
     /// What it may do.
     pub rights: Rights,
     /// Where it stands.

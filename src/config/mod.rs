@@ -115,7 +115,7 @@ pub struct User {
     /// The address that this account always gets.
     pub ip: Option<Ipv4Addr>,
     /// Networks that its callers are told beside the server's `push_routes`.
-    pub push_routes: Vec<Network, PUSHED_PER_USER>,
+    pub push_routes: Vec<Network, PUSHED_PER_USER, u8>,
     /// What it may do.
     pub rights: Rights,
 }
@@ -168,7 +168,7 @@ pub struct Config {
     /// Domain that callers are told (RFC 2132 section 3.17); empty is none.
     pub domain: String<DOMAIN>,
     /// Networks that callers are told to reach through the tunnel, beside those that are known.
-    pub push_routes: Vec<Network, PUSHED>,
+    pub push_routes: Vec<Network, PUSHED, u8>,
     /// Program that is run when a call comes online or ends; empty is none.
     pub hook: String<PROGRAM>,
     /// Whether calls are encrypted.

@@ -4,8 +4,8 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use heapless::VecView;
 use heapless::string::StringView;
+use heapless::{LenType, VecView};
 
 use super::hours::Span;
 use super::load::Draft;
@@ -58,7 +58,7 @@ pub enum Field {
     /// A list of servers that callers are told.
     Servers(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
     /// A list of networks.
-    Networks(fn(&mut Draft) -> &mut VecView<Network>),
+    Networks(fn(&mut Draft) -> &mut VecView<Network, u8>),
     /// The path of a program, or nothing.
     Program(fn(&mut Draft) -> &mut StringView),
     /// A range of addresses.
@@ -76,7 +76,7 @@ pub enum Field {
     /// Kilobits per second.
     Rate(fn(&mut Draft) -> &mut u32),
     /// A list of times of the week.
-    Hours(fn(&mut Draft) -> &mut VecView<Span>),
+    Hours(fn(&mut Draft) -> &mut VecView<Span, u8>),
     /// A password.
     Password(fn(&mut Draft) -> &mut Option<Secret>),
     /// The NT hash of a password.
@@ -479,7 +479,7 @@ fn choose(words: &[Word], draft: &mut Draft, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn add<T: PartialEq>(list: &mut VecView<T>, item: T) -> Result<(), Fault> {
+fn add<T: PartialEq, L: LenType>(list: &mut VecView<T, L>, item: T) -> Result<(), Fault> {
     if list.contains(&item) {
         return Err("is in the list already");
     }

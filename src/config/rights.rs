@@ -33,9 +33,9 @@ pub struct Rights {
     /// Minutes after which a call ends; 0 is never.
     pub session_timeout: u16,
     /// When the account may be online; empty is always.
-    pub hours: Vec<Span, HOURS>,
+    pub hours: Vec<Span, HOURS, u8>,
     /// Networks behind the caller. No two of all accounts overlap.
-    pub routes: Vec<Network, ROUTES>,
+    pub routes: Vec<Network, ROUTES, u8>,
 }
 
 impl Default for Rights {
