@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::net::Ipv6Addr;
 
 use pptp::config::hours::Span;
 use pptp::config::{
-    Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, RATE_MAX, Rights, User,
-    options,
+    AUTO_PREFIX, Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, RATE_MAX,
+    Rights, User, options,
 };
 use pptp::limits;
 use pptp::proto::mppe::Strength;
@@ -25,6 +26,10 @@ fn accepted(text: impl AsRef<[u8]>) -> Config {
     let (config, warnings) = parse(text);
     assert_eq!(warnings, "");
     config.expect("an accepted file")
+}
+
+fn ipv6(text: &str) -> Ipv6Addr {
+    text.parse().expect("an address")
 }
 
 /// A file whose line 5 is the first one of `lines`, in the server section. It has an account, so
@@ -90,10 +95,12 @@ fn every_option_with_another_value() {
         domain: "lan.example".try_into().unwrap(),
         push_routes: [Network::around([10, 8, 0, 0].into(), 16)].into_iter().collect(),
         hook: "/root/hook".try_into().unwrap(),
+        ipv6_prefix: [0xfd12_3456_789a_0077, AUTO_PREFIX].into_iter().collect(),
+        ipv6_dns: [ipv6("2001:db8::53"), Ipv6Addr::UNSPECIFIED].into_iter().collect(),
         mppe: Mppe::Optional,
         mppe_min: Strength::Bits40,
         mppe_stateful: true,
-        mtu: 576,
+        mtu: 1280,
         max_sessions: 5,
         max_connections: 2048,
         max_per_address: 1,

@@ -81,6 +81,25 @@ const SERVER_ERRORS: &[(&str, &str)] = &[
         "5: main.wins: '0.0.0.0' is no address of a machine, \
          allowed: up to 2 different addresses, or none",
     ),
+    (
+        "list ipv6_prefix 2001:db8::/56",
+        "5: main.ipv6_prefix: '2001:db8::/56' is not 64 bits long, \
+         allowed: up to 2 of ADDRESS/64, such as fd12:3456:789a:77::/64, or auto",
+    ),
+    (
+        "list ipv6_prefix fd00::/64\nlist ipv6_prefix fd00::/64",
+        "6: main.ipv6_prefix: 'fd00::/64' is in the list already, \
+         allowed: up to 2 of ADDRESS/64, such as fd12:3456:789a:77::/64, or auto",
+    ),
+    (
+        "list ipv6_dns fe80::1",
+        "5: main.ipv6_dns: 'fe80::1' is no address of a machine, \
+         allowed: up to 2 different IPv6 addresses, or router, or none",
+    ),
+    (
+        "list ipv6_prefix auto\noption mtu 1279",
+        "6: main.mtu: mtu is less than 1280, which IPv6 cannot do with",
+    ),
     ("list mtu 1000", "5: main.mtu: takes one value, write option instead of list"),
     (
         "option zone 'my lan'",

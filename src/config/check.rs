@@ -4,6 +4,7 @@ use super::load::{Account, Note};
 use super::options::SERVER;
 use super::problem::{Allowed, Problem, Report};
 use super::{Config, Mppe, rights};
+use crate::wire::ipv6;
 
 type Server = Note<{ SERVER.len() }>;
 
@@ -13,6 +14,7 @@ pub fn check(config: &Config, server: &Server, accounts: &[Account], report: &mu
     check_pool(config, server, report);
     check_limits(config, server, report);
     check_mppe(config, server, report);
+    check_ipv6(config, server, report);
     for (place, account) in accounts.iter().enumerate() {
         let earlier = accounts.get(..place).unwrap_or_default();
         check_name(account, earlier, report);
@@ -109,6 +111,13 @@ fn check_mppe(config: &Config, server: &Server, report: &mut Report) {
             let what = "has no effect since mppe is off";
             report.warnings.push(Problem::new(line, &server.section, what).option(option));
         }
+    }
+}
+
+fn check_ipv6(config: &Config, server: &Server, report: &mut Report) {
+    if !config.ipv6_prefix.is_empty() && config.mtu < ipv6::MTU_MIN && server.usable("mtu") {
+        let what = "mtu is less than 1280, which IPv6 cannot do with";
+        report.errors.push(between(server, ["ipv6_prefix", "mtu"], what));
     }
 }
 

@@ -1,9 +1,10 @@
 //! The configuration and one visible list of its defaults. The text of a file goes through
 //! `uci.rs` (text to statements), `load.rs` (statements to fields, by the table of all options in
 //! `options.rs` and the values in `value.rs`) and `check.rs` (fields that must fit each other);
-//! what is wrong is collected in `problem.rs`.
+//! what is wrong is collected in `problem.rs`, what is allowed instead says `field.rs`.
 
 mod check;
+mod field;
 pub mod hours;
 mod load;
 mod network;
@@ -13,7 +14,7 @@ mod rights;
 pub mod uci;
 pub mod value;
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use heapless::{String, Vec};
 
@@ -23,8 +24,8 @@ pub use problem::{Allowed, Problem, Problems};
 pub use rights::{RATE_MAX, Rights};
 
 use crate::limits::{
-    DEVICE_NAME, DOMAIN, HOST_NAME, LISTEN, PROGRAM, PUSHED, PUSHED_PER_USER, USERNAME, USERS,
-    ZONE_NAME,
+    DEVICE_NAME, DOMAIN, HOST_NAME, IPV6_DNS, IPV6_PREFIXES, LISTEN, PROGRAM, PUSHED,
+    PUSHED_PER_USER, USERNAME, USERS, ZONE_NAME,
 };
 use crate::proto::mppe::Strength;
 
@@ -87,6 +88,9 @@ impl Pool {
         (self.last.to_bits() - self.first.to_bits()) as usize + 1
     }
 }
+
+/// In place of an IPv6 prefix: those that somebody else gives to the device of the callers.
+pub const AUTO_PREFIX: u64 = 0;
 
 /// How verbose the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +175,11 @@ pub struct Config {
     pub push_routes: Vec<Network, PUSHED, u8>,
     /// Program that is run when a call comes online or ends; empty is none.
     pub hook: String<PROGRAM>,
+    /// The upper halves of the callers' IPv6 addresses, and `AUTO_PREFIX`. Without any there is no
+    /// IPv6 in the tunnel.
+    pub ipv6_prefix: Vec<u64, IPV6_PREFIXES>,
+    /// DNS servers that callers are told in IPv6 (RFC 8106); `::` is our own address there.
+    pub ipv6_dns: Vec<Ipv6Addr, IPV6_DNS>,
     /// Whether calls are encrypted.
     pub mppe: Mppe,
     /// The weakest MPPE key that is accepted.
@@ -229,6 +238,8 @@ impl Default for Config {
             domain: String::new(),
             push_routes: Vec::new(),
             hook: String::new(),
+            ipv6_prefix: Vec::new(),
+            ipv6_dns: Vec::from_iter([Ipv6Addr::UNSPECIFIED]),
             mppe: Mppe::Required,
             mppe_min: Strength::Bits128,
             mppe_stateful: false,

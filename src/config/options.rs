@@ -1,16 +1,8 @@
 //! Every option of the configuration file: its name, what it takes, its default, what it means
 //! and where it goes. To add an option, add a row here (and its field to `Config` or `Account`).
 
-use core::fmt;
-use core::net::Ipv4Addr;
-
-use heapless::string::StringView;
-use heapless::{LenType, VecView};
-
-use super::hours::Span;
-use super::load::Draft;
-use super::value::{self, Fault};
-use super::{Duplicate, LanMode, LogLevel, Mppe, Network, Pool, RATE_MAX, Secret};
+pub use super::field::{Field, Word};
+use super::{Duplicate, LanMode, LogLevel, Mppe};
 use crate::limits;
 use crate::proto::mppe::Strength;
 
@@ -37,59 +29,13 @@ pub struct Section {
     pub rows: &'static [Row],
 }
 
-/// A word of a choice and what it sets.
-pub type Word = (&'static str, fn(&mut Draft));
-
-/// What an option takes, and where that goes. Displays what is allowed.
-#[derive(Debug)]
-pub enum Field {
-    /// On or off.
-    Switch(fn(&mut Draft, bool)),
-    /// A number within two limits.
-    Number(u16, u16, fn(&mut Draft, u16)),
-    /// One of some words.
-    Choice(&'static [Word]),
-    /// An address that a machine can have.
-    Address(fn(&mut Draft, Ipv4Addr)),
-    /// The same, or none.
-    FixedAddress(fn(&mut Draft) -> &mut Option<Ipv4Addr>),
-    /// A list of addresses to listen on.
-    Listen(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
-    /// A list of servers that callers are told.
-    Servers(fn(&mut Draft) -> &mut VecView<Ipv4Addr>),
-    /// A list of networks.
-    Networks(fn(&mut Draft) -> &mut VecView<Network, u8>),
-    /// The path of a program, or nothing.
-    Program(fn(&mut Draft) -> &mut StringView),
-    /// A range of addresses.
-    Pool(fn(&mut Draft, Pool)),
-    /// A name: octets, characters beside letters and digits.
-    Name(usize, &'static str, fn(&mut Draft) -> &mut StringView),
-    /// A domain, or nothing.
-    Domain(fn(&mut Draft) -> &mut StringView),
-    /// The name of a network device.
-    Device(fn(&mut Draft) -> &mut StringView),
-    /// A list of firewall zones, which the init script reads.
-    Zones,
-    /// The name of an account.
-    UserName(fn(&mut Draft) -> &mut StringView),
-    /// Kilobits per second.
-    Rate(fn(&mut Draft) -> &mut u32),
-    /// A list of times of the week.
-    Hours(fn(&mut Draft) -> &mut VecView<Span, u8>),
-    /// A password.
-    Password(fn(&mut Draft) -> &mut Option<Secret>),
-    /// The NT hash of a password.
-    NtHash(fn(&mut Draft) -> &mut Option<Secret>),
-}
-
 /// Every type of section with its options.
 pub const ALL: &[Section] =
     &[Section { kind: "server", rows: SERVER }, Section { kind: "user", rows: USER }];
 
 /// Characters of zones and devices beside letters and digits.
-const ZONE: &str = "_-";
-const DEVICE: &str = "._-";
+pub(super) const ZONE: &str = "_-";
+pub(super) const DEVICE: &str = "._-";
 
 /// `config server 'main'`.
 pub const SERVER: &[Row] = &[
@@ -199,6 +145,19 @@ pub const SERVER: &[Row] = &[
         field: Field::Program(|d| d.config.hook.as_mut_view()),
         default: "",
         help: "Program that is run when a caller comes online or goes.",
+    },
+    Row {
+        name: "ipv6_prefix",
+        field: Field::Prefixes(|d| d.config.ipv6_prefix.as_mut_view()),
+        default: "",
+        help: "IPv6 prefixes that callers make their addresses of; `auto` is what netifd assigns to \
+               the device. Without any there is no IPv6 in the tunnel.",
+    },
+    Row {
+        name: "ipv6_dns",
+        field: Field::Servers6(|d| d.config.ipv6_dns.as_mut_view()),
+        default: "router",
+        help: "DNS servers that callers are told in IPv6; `router` is this one.",
     },
     Row {
         name: "mppe",
@@ -403,144 +362,3 @@ pub const USER: &[Row] = &[
         help: "Times of the week, by the router's clock, in which the account may be online; without any it is always.",
     },
 ];
-
-impl Field {
-    /// Whether it takes several values.
-    pub fn is_list(&self) -> bool {
-        use Field::*;
-        matches!(self, Listen(_) | Servers(_) | Zones | Networks(_) | Hours(_))
-    }
-
-    /// Whether one of its values has blanks in it.
-    pub fn has_blanks(&self) -> bool {
-        matches!(self, Field::Hours(_))
-    }
-
-    /// Whether the value must never be shown.
-    pub fn is_secret(&self) -> bool {
-        matches!(self, Field::Password(_) | Field::NtHash(_))
-    }
-
-    /// Empties a list.
-    pub(super) fn clear(&self, draft: &mut Draft) {
-        match self {
-            Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
-            Field::Networks(list) => list(draft).clear(),
-            Field::Hours(list) => list(draft).clear(),
-            _ => {}
-        }
-    }
-
-    /// Puts the value of `text` where it goes; adds it if this is a list.
-    pub(super) fn apply(&self, draft: &mut Draft, text: &str) -> Result<(), Fault> {
-        match self {
-            Field::Switch(set) => set(draft, value::switch(text)?),
-            Field::Number(min, max, set) => {
-                set(draft, value::number(text, (*min).into(), (*max).into())? as u16);
-            }
-            Field::Choice(words) => return choose(words, draft, text),
-            Field::Address(set) => set(draft, value::host(text)?),
-            Field::FixedAddress(place) => *place(draft) = Some(value::host(text)?),
-            Field::Listen(list) => return add(list(draft), value::listen(text)?),
-            Field::Servers(_) if text == "none" => self.clear(draft),
-            Field::Servers(list) => return add(list(draft), value::host(text)?),
-            Field::Networks(list) => return add(list(draft), value::network(text)?),
-            Field::Domain(place) | Field::Program(place) if text.is_empty() => place(draft).clear(),
-            Field::Domain(place) => {
-                return value::name(text, limits::DOMAIN, DEVICE)
-                    .and_then(|()| copy(place(draft), text));
-            }
-            Field::Program(place) => {
-                return value::program(text).and_then(|()| copy(place(draft), text));
-            }
-            Field::Pool(set) => set(draft, value::pool(text)?),
-            Field::Name(max, also, place) => {
-                return value::name(text, *max, also).and_then(|()| copy(place(draft), text));
-            }
-            Field::Device(place) => {
-                return value::device(text, DEVICE).and_then(|()| copy(place(draft), text));
-            }
-            Field::Zones => value::name(text, limits::ZONE_NAME, ZONE)?,
-            Field::UserName(place) => {
-                return value::user_name(text).and_then(|()| copy(place(draft), text));
-            }
-            Field::Rate(place) => *place(draft) = value::number(text, 0, RATE_MAX)?,
-            Field::Hours(list) => return add(list(draft), Span::parse(text)?),
-            Field::Password(place) => *place(draft) = Some(value::password(text)?),
-            Field::NtHash(place) => *place(draft) = Some(value::nt_hash(text)?),
-        }
-        Ok(())
-    }
-}
-
-fn choose(words: &[Word], draft: &mut Draft, text: &str) -> Result<(), Fault> {
-    let (_, set) = words.iter().find(|(word, _)| *word == text).ok_or("is not known")?;
-    set(draft);
-    Ok(())
-}
-
-fn add<T: PartialEq, L: LenType>(list: &mut VecView<T, L>, item: T) -> Result<(), Fault> {
-    if list.contains(&item) {
-        return Err("is in the list already");
-    }
-    list.push(item).map_err(|_| "is one too many")
-}
-
-fn copy(place: &mut StringView, text: &str) -> Result<(), Fault> {
-    place.clear();
-    place.push_str(text).map_err(|_| "is too long")
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Field::Switch(_) => f.write_str("1 or 0 (on, off, true, false, yes, no, ...)"),
-            Field::Number(min, max, _) => write!(f, "{min} to {max}"),
-            Field::Choice(words) => write_words(f, words),
-            Field::Address(_) | Field::FixedAddress(_) => {
-                f.write_str("an address outside of 0.x, 127.x and 224.x to 255.x")
-            }
-            Field::Listen(_) => {
-                write!(f, "up to {} different addresses of this machine", limits::LISTEN)
-            }
-            Field::Servers(_) => f.write_str("up to 2 different addresses, or none"),
-            Field::Networks(_) => f.write_str("different networks, such as 192.168.5.0/24"),
-            Field::Program(_) => {
-                write!(f, "a path such as /root/hook, up to {} octets", limits::PROGRAM)
-            }
-            Field::Pool(_) => write!(
-                f,
-                "FIRST-LAST with up to {} addresses, such as 192.168.77.10-192.168.77.99",
-                limits::POOL
-            ),
-            Field::Name(max, also, _) => write_name(f, *max, also),
-            Field::Domain(_) => write_name(f, limits::DOMAIN, DEVICE),
-            Field::Device(_) => write_name(f, limits::DEVICE_NAME, DEVICE),
-            Field::Zones => write_name(f, limits::ZONE_NAME, ZONE),
-            Field::UserName(_) => {
-                write!(f, "1 to {} octets without \\ and control characters", limits::USERNAME)
-            }
-            Field::Rate(_) => write!(f, "0 to {RATE_MAX}"),
-            Field::Hours(_) => write!(
-                f,
-                "up to {} times such as mon-fri 08:00-22:00, sat,sun 20:00-02:00 or 06:00-24:00",
-                limits::HOURS
-            ),
-            Field::Password(_) => {
-                write!(f, "1 to {} characters without line breaks", limits::PASSWORD_UNITS)
-            }
-            Field::NtHash(_) => f.write_str("32 hex digits as `pptp-server nt-hash` prints them"),
-        }
-    }
-}
-
-fn write_words(f: &mut fmt::Formatter<'_>, words: &[Word]) -> fmt::Result {
-    for (count, (word, _)) in words.iter().enumerate() {
-        write!(f, "{}{word}", if count == 0 { "" } else { ", " })?;
-    }
-    Ok(())
-}
-
-fn write_name(f: &mut fmt::Formatter<'_>, max: usize, also: &str) -> fmt::Result {
-    write!(f, "1 to {max} letters, digits or any of {also}")
-}

@@ -1,11 +1,12 @@
 //! The text of one value to what it means. An error says what is wrong; what is allowed instead
 //! says `options::Field`.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Network, Pool, Secret};
+use super::{AUTO_PREFIX, Network, Pool, Secret};
 use crate::limits;
 use crate::proto::mschap;
+use crate::wire::ipv6;
 
 /// What is wrong with a value.
 pub type Fault = &'static str;
@@ -92,6 +93,38 @@ pub fn program(text: &str) -> Result<(), Fault> {
         return Err("is not a path from the root");
     }
     if text.contains(char::is_control) { Err("has a control character") } else { Ok(()) }
+}
+
+/// The upper half of an IPv6 prefix of 64 bits, such as `fd12:3456:789a:77::/64`: hosts make
+/// addresses of nothing longer or shorter (RFC 7421). The word `auto` is `AUTO_PREFIX`.
+pub fn prefix(text: &str) -> Result<u64, Fault> {
+    if text == "auto" {
+        return Ok(AUTO_PREFIX);
+    }
+    let (address, length) = text.split_once('/').ok_or("has no length")?;
+    let address: Ipv6Addr = address.parse().map_err(|_| "is not an IPv6 prefix")?;
+    if length != "64" {
+        return Err("is not 64 bits long");
+    }
+    let (prefix, rest) = ipv6::split(address);
+    if rest != 0 {
+        return Err("has bits behind the first 64");
+    }
+    if is_host6(address) { Ok(prefix) } else { Err("is no prefix of machines") }
+}
+
+/// The address of an IPv6 server. The word `router` is `::`: this one.
+pub fn server6(text: &str) -> Result<Ipv6Addr, Fault> {
+    if text == "router" {
+        return Ok(Ipv6Addr::UNSPECIFIED);
+    }
+    let address = text.parse().map_err(|_| "is not an IPv6 address")?;
+    if is_host6(address) { Ok(address) } else { Err("is no address of a machine") }
+}
+
+/// Neither loopback nor mapped, link-local nor multicast (RFC 4291 section 2.4).
+fn is_host6(address: Ipv6Addr) -> bool {
+    ipv6::split(address).0 != 0 && !ipv6::stays_on_link(address)
 }
 
 /// A name of ASCII letters, digits and the characters of `also`, up to `max` octets.
@@ -194,6 +227,30 @@ mod tests {
         }
         assert!(network("127.0.0.0/8").is_err() && network("192.0.0.0/2").is_err());
         assert!(network("10.0.0.1/32").is_ok() && network("128.0.0.0/1").is_err());
+    }
+
+    #[test]
+    fn prefixes_and_servers_of_ipv6() {
+        assert_eq!(prefix("fd12:3456:789a:77::/64"), Ok(0xfd12_3456_789a_0077));
+        assert_eq!(prefix("auto"), Ok(AUTO_PREFIX));
+        for wrong in [
+            "fd12:3456:789a:77::",
+            "fd12:3456:789a:77::1/64",
+            "fd12:3456:789a::/48",
+            "fd12::/064",
+            "fe80::/64",
+            "ff05::/64",
+            "::/64",
+            "192.168.0.0/64",
+            "/64",
+        ] {
+            assert!(prefix(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(server6("router"), Ok(Ipv6Addr::UNSPECIFIED));
+        assert!(server6("2001:db8::53").is_ok());
+        for wrong in ["::", "::1", "fe80::1", "ff02::fb", "::ffff:192.0.2.1", "192.0.2.1"] {
+            assert!(server6(wrong).is_err(), "{wrong}");
+        }
     }
 
     /// The second form is kept only where it differs from the first.

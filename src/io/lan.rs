@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use log::{debug, info, warn};
 use pptp::config::{Config, Network};
-use pptp::session::Lan;
+use pptp::session::{Ipv6, Lan};
 use pptp::time::{Deadline, Instant, deadline, due};
+use pptp::wire::ipv6;
 
 use super::netlink::Netlink;
 use super::netlink::device::{self, Address, Address6, Link};
@@ -38,6 +39,11 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// IPv4 networks of this machine's other devices, without the callers' own.
     pub others: Vec<Network>,
+    /// The upper halves of the IPv6 addresses that the callers' device has in networks of 64 bits,
+    /// if the lower half is ours.
+    pub prefixes: Vec<u64>,
+    /// Whether there is a way out for IPv6.
+    pub ipv6_default: bool,
 }
 
 /// The look-out.
@@ -205,6 +211,11 @@ impl Watch {
         }
     }
 
+    /// The facts.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// What the server shall know.
     pub fn lan(&self) -> Lan {
         let mut lan = Lan { address: None, ..Lan::default() };
@@ -219,6 +230,38 @@ impl Watch {
         }
         lan
     }
+}
+
+/// What callers get of IPv6 from what the kernel has. A prefix that is the LAN's own is no way to
+/// callers.
+pub fn ipv6(facts: &Facts, config: &Config) -> Option<Ipv6> {
+    let mut ipv6 = Ipv6 { default_router: facts.ipv6_default, ..Ipv6::default() };
+    let lan = || facts.devices.iter().flat_map(|device| &device.six);
+    for &prefix in &facts.prefixes {
+        if lan().any(|address| ipv6::split(address.local).0 == prefix) {
+            let network = ipv6::join(prefix, 0);
+            warn!("callers cannot have the IPv6 prefix {network}/64, which is the LAN's own");
+        } else {
+            // More than the limit is more than a caller needs.
+            let _known = ipv6.prefixes.push(prefix);
+        }
+    }
+    let is_on = !config.ipv6_prefix.is_empty() && !ipv6.prefixes.is_empty();
+    ipv6.dns.clone_from(&config.ipv6_dns);
+    is_on.then_some(ipv6)
+}
+
+/// Whether /proc/net/ipv6_route (proc(5)) has a default route through a device, from any source.
+fn has_default6(routes: &str) -> bool {
+    const UNREACHABLE: u32 = 0x0200;
+    routes.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let to = (fields.next(), fields.next());
+        let flags = fields.nth(6).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        to == (Some("00000000000000000000000000000000"), Some("00"))
+            && flags.is_some_and(|flags| flags & UNREACHABLE == 0)
+            && fields.next() != Some("lo")
+    })
 }
 
 /// What the kernel says of these devices; `own` is the callers'.
@@ -241,9 +284,40 @@ fn facts(names: &[String], own: &str) -> std::io::Result<Facts> {
             && !facts.devices.iter().any(known)
     };
     facts.others = four.iter().filter(is_other).map(network).collect();
+    for address in six.iter().filter(|six| Some(six.index) == own && six.prefix == 64) {
+        let (prefix, identifier) = ipv6::split(address.local);
+        if identifier == ipv6::ROUTER && !address.deprecated {
+            facts.prefixes.push(prefix);
+        }
+    }
+    if !facts.prefixes.is_empty() {
+        let routes = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+        facts.ipv6_default = has_default6(&routes);
+    }
     Ok(facts)
 }
 
 fn network(address: &Address) -> Network {
     Network::around(address.peer, address.prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_route_is_one_that_leads_somewhere() {
+        let zero = "0".repeat(32);
+        let (all, one) = (format!("{zero} 00"), format!("{zero} 80"));
+        let from = "20010db8000000000000000000000000 38";
+        for (routes, expected) in [
+            (format!("{all} {all} {zero} 00000400 00000001 00000000 00450003      wan\n"), true),
+            (format!("{all} {from} {zero} 00000400 00000001 00000000 00450003      wan\n"), true),
+            (format!("{all} {all} {zero} ffffffff 00000001 00000000 00200200       lo\n"), false),
+            (format!("{one} {all} {zero} 00000000 00000003 00000000 80200001       lo\n"), false),
+            (String::from("nonsense\n\n"), false),
+        ] {
+            assert_eq!(has_default6(&routes), expected, "{routes}");
+        }
+    }
 }

@@ -236,7 +236,14 @@ impl<'w, 'a> World<'w, 'a> {
         if self.open.lan.turn(self.server.config(), now) {
             self.server.lan_changed(self.open.lan.lan());
             self.proxy.update(self.server, &self.open.lan, true);
+            self.ipv6(now);
         }
+    }
+
+    /// What that means for the callers' IPv6.
+    fn ipv6(&mut self, now: Instant) {
+        let ipv6 = lan::ipv6(self.open.lan.facts(), self.server.config());
+        self.server.ipv6_changed(ipv6, now);
     }
 
     /// From the callers to the LAN.
@@ -372,6 +379,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.open.tun.route(self.server, true);
         info!("configuration read again");
         self.open.lan.look_again(now);
+        self.ipv6(now);
         self.open.ubus.want_zone(self.server.config(), now);
         self.open.ubus.reloaded(Status::OK, now);
     }

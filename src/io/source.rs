@@ -101,6 +101,7 @@ pub fn keep_fixed(old: &Config, new: &mut Config) {
     keep("device", &old.device, &mut new.device);
     keep("local_ip", &old.local_ip, &mut new.local_ip);
     keep("pool", &old.pool, &mut new.pool);
+    keep("ipv6_prefix", &old.ipv6_prefix, &mut new.ipv6_prefix);
     keep("max_sessions", &old.max_sessions, &mut new.max_sessions);
     keep("max_connections", &old.max_connections, &mut new.max_connections);
 }

@@ -9,13 +9,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use log::{debug, warn};
-use pptp::config::{Config, LanMode, Network};
+use pptp::config::{AUTO_PREFIX, Config, LanMode, Network};
 use pptp::packet::Packet;
 use pptp::session::Server;
+use pptp::wire::ipv6;
 
 use super::failure::{Doing, Failure};
 use super::netlink::Netlink;
-use super::netlink::device::add_address;
+use super::netlink::device::{add_address, add_address6};
 use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
 
@@ -65,6 +66,9 @@ impl Tun {
         for block in blocks(config.pool.first, config.pool.last).chain(fixed) {
             let what = format_args!("add the route to {block}");
             route::add(&mut netlink, block, index).doing(what)?;
+        }
+        if let Err(failure) = add_prefixes(&mut netlink, index, config) {
+            warn!("{failure}");
         }
         Ok(())
     }
@@ -135,6 +139,25 @@ fn prefix(config: &Config) -> u8 {
     (16..=24).rev().find(|prefix| is_routed && fits(prefix)).unwrap_or(32)
 }
 
+/// Gives the device our address in each of the callers' IPv6 prefixes. Where IPv6 is switched off
+/// there are callers all the same.
+fn add_prefixes(netlink: &mut Netlink, index: u32, config: &Config) -> Result<(), Failure> {
+    for &prefix in config.ipv6_prefix.iter().filter(|&&prefix| prefix != AUTO_PREFIX) {
+        let address = ipv6::join(prefix, ipv6::ROUTER);
+        let what = format_args!("add {address} to {}, so callers stay without IPv6", config.device);
+        add_address6(netlink, index, address).doing_or(what, ipv6_advice)?;
+    }
+    Ok(())
+}
+
+fn ipv6_advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EACCES) => "disable_ipv6 is 1 in /proc/sys/net/ipv6/conf: set it to 0",
+        Some(libc::EOPNOTSUPP) => "this kernel has no IPv6: remove 'ipv6_prefix'",
+        _ => "",
+    }
+}
+
 fn make(name: &str) -> Result<File, Failure> {
     const PATH: &str = "/dev/net/tun";
     let mut options = File::options();
@@ -169,19 +192,19 @@ fn name_advice(error: &io::Error) -> &'static str {
 /// Says once when the kernel would not pass packets on between callers and the LAN. The setting is
 /// the owner's: it is never changed from here.
 pub fn warn_if_not_forwarding(config: &Config) {
-    let off = |name: &str| {
-        fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"))
-            .is_ok_and(|text| text.trim() == "0")
+    let device = format!("ipv4/conf/{}/forwarding", config.device);
+    let mut names = vec!["ipv4/ip_forward", device.as_str()];
+    if !config.ipv6_prefix.is_empty() {
+        names.push("ipv6/conf/all/forwarding");
+    }
+    let off = |name: &&str| {
+        fs::read_to_string(format!("/proc/sys/net/{name}")).is_ok_and(|text| text.trim() == "0")
     };
-    let device = format!("conf/{}/forwarding", config.device);
-    for name in ["ip_forward", device.as_str()] {
-        if off(name) {
-            warn!(
-                "callers reach this machine only, not the LAN: /proc/sys/net/ipv4/{name} is 0 (to \
-                 change that: echo 1 > /proc/sys/net/ipv4/{name})"
-            );
-            return;
-        }
+    if let Some(name) = names.into_iter().find(off) {
+        warn!(
+            "callers reach this machine only, not the LAN: /proc/sys/net/{name} is 0 (to \
+             change that: echo 1 > /proc/sys/net/{name})"
+        );
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Zone {
     /// The zone that netifd was told last.
     told: String<ZONE_NAME>,
     joined: bool,
+    /// netifd is asked for an IPv6 prefix too.
+    wants_prefix: bool,
     /// The last attempt was refused: that is told once.
     refused: bool,
     next: Option<(Instant, Wish)>,
@@ -98,6 +100,12 @@ impl Zone {
         self.device = String::try_from(device).unwrap_or_default();
         let wish = if self.joined { Wish::Leave } else { Wish::Join };
         self.plan(wish, now);
+    }
+
+    /// netifd shall assign IPv6 prefixes of 64 bits to the device, from what the router has. Counts
+    /// when it is told next.
+    pub fn want_prefix(&mut self, wanted: bool) {
+        self.wants_prefix = wanted;
     }
 
     /// ubus is there: what netifd was told earlier is told again, in case that it is another one.
@@ -157,6 +165,9 @@ impl Zone {
             arguments.text("proto", "none");
             arguments.text("device", &self.device);
             arguments.text("zone", &self.told);
+            if self.wants_prefix {
+                arguments.u32("ip6assign", 64);
+            }
         }
     }
 

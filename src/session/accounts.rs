@@ -141,8 +141,9 @@ impl Server<'_> {
 
     /// Takes a new configuration. What the sockets, the TUN and the memory were made for stays as
     /// it is until the program starts anew: `listen`, `port`, `device`, `local_ip`, `pool`,
-    /// `max_sessions`, `max_connections`. Calls whose account is gone, disabled, or has another
-    /// password or address are disconnected; the others go on, with the rights that they have now.
+    /// `ipv6_prefix`, `max_sessions`, `max_connections`. Calls whose account is gone, disabled, or
+    /// has another password or address are disconnected; the others go on, with the rights that they
+    /// have now.
     pub fn reload(&mut self, new: Config, now: Instant) {
         let old = core::mem::replace(&mut self.config, new);
         self.config.listen = old.listen;
@@ -150,6 +151,7 @@ impl Server<'_> {
         self.config.device = old.device;
         self.config.local_ip = old.local_ip;
         self.config.pool = old.pool;
+        self.config.ipv6_prefix = old.ipv6_prefix;
         self.config.max_sessions = old.max_sessions;
         self.config.max_connections = old.max_connections;
         for slot in 0..self.table.slots() {

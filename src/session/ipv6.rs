@@ -133,11 +133,15 @@ impl Server<'_> {
         self.watch(deadline(Some(now), "router advertisement"));
     }
 
-    /// After a step of a call's link: IPv6 came up or went down.
+    /// After a step of a call's link: IPv6 came up or went down. The identifier of the link is the
+    /// one that many callers use under every prefix, so that these can be reached at once.
     pub(super) fn look_after_ipv6(&mut self, slot: u16, now: Instant) {
         let Some(call) = self.table.get_mut(slot) else { return };
         match (call.link.identifiers(), call.host.advertise_at) {
-            (Some(_), None) => self.advertise(slot, now),
+            (Some((_, peer)), None) => {
+                self.may_use(slot, peer);
+                self.advertise(slot, now);
+            }
             (None, Some(_)) => call.host = Host::default(),
             _ => {}
         }
@@ -187,14 +191,16 @@ impl Server<'_> {
             return stays_on_link(header.destination);
         }
         let (prefix, identifier) = split(source);
-        if !self.has_prefix(prefix) || matches!(identifier, 0 | ROUTER) {
-            return false;
-        }
+        self.has_prefix(prefix) && self.may_use(slot, identifier)
+    }
+
+    /// Whether a caller may use `identifier`, which is its own from now on.
+    fn may_use(&mut self, slot: u16, identifier: u64) -> bool {
         let used = |call: &mut Call| call.host.uses(identifier);
         if self.table.get_mut(slot).is_some_and(used) {
             return true;
         }
-        let is_free = self.owner(identifier).is_none();
+        let is_free = !matches!(identifier, 0 | ROUTER) && self.owner(identifier).is_none();
         if let Some(call) = self.table.get_mut(slot).filter(|_| is_free) {
             call.host.learn(identifier);
         }

@@ -6,6 +6,8 @@ import random
 import struct
 
 import gre
+import ipv6
+import ppp
 import pptp
 from control import Control
 from link import Link
@@ -19,7 +21,7 @@ _numbers = itertools.count()
 class Tun:
     """The caller's side of the tunnel as its kernel sees it."""
 
-    def __init__(self, loop, netns, address, mtu, routes, on_packet):
+    def __init__(self, loop, netns, address, mtu, routes, on_packet, identifier=None):
         self.loop, self.name, self.on_packet = loop, f"tun{next(_numbers)}", on_packet
         self.netns = netns
         with netns:
@@ -29,8 +31,18 @@ class Tun:
         lines = [f"addr add {address}/32 dev {self.name}",
                  f"link set {self.name} mtu {mtu} up",
                  *(f"route replace {route} dev {self.name}" for route in routes)]
+        self.versions = (4, 6) if identifier else (4,)
+        if identifier:
+            self.prepare_ipv6()
+            lines.append(f"addr add {ipv6.link_local(identifier)}/64 dev {self.name} nodad")
         netns.ip_batch(lines)
         loop.watch(self.fd, self.read)
+
+    def prepare_ipv6(self):
+        """As pppd leaves it to the kernel: addresses by router advertisements."""
+        for name, value in (("addr_gen_mode", 1), ("accept_ra", 2),
+                            ("router_solicitation_delay", 0)):
+            self.netns.sysctl(f"net.ipv6.conf.{self.name}.{name}", value)
 
     def read(self):
         for _ in range(_BATCH):
@@ -38,7 +50,7 @@ class Tun:
                 packet = os.read(self.fd, 65536)
             except BlockingIOError:
                 return
-            if packet[0] >> 4 == 4:
+            if packet[0] >> 4 in self.versions:
                 self.on_packet(packet)
 
     def write(self, packet):
@@ -136,16 +148,20 @@ class Caller:
                         f"{self.personality.name}/{self.user}: log in")
         return self.link.up and not self.link.failure
 
-    def dial(self, timeout=10):
+    def dial(self, timeout=10, ipv6cp=False):
         if not self.attempt(timeout):
             raise AssertionError(f"{self.personality.name}/{self.user} did not get in: "
                                  f"failure {self.link.failure}, {self.finished()}")
+        if ipv6cp:
+            self.loop.until(lambda: self.link.ipv6cp.open, timeout, "IPV6CP")
         if self.wants_tun:
             self.open_tun()
         return self
 
     def open_tun(self):
-        self.tun = Tun(self.loop, self.netns, self.address, self.mtu, self.routes, self.send_ip)
+        identifier = self.link.ipv6cp.identifier_of_ours if self.link.ipv6cp.open else None
+        self.tun = Tun(self.loop, self.netns, self.address, self.mtu, self.routes, self.send_ip,
+                       identifier)
 
     @property
     def address(self):
@@ -164,13 +180,13 @@ class Caller:
         for tap in self.taps:
             tap("out", packet)
         if self.link and self.link.up:
-            self.link.send_ip(packet)
+            self.link.send_ip(packet, ppp.IP if packet[0] >> 4 == 4 else ppp.IPV6)
 
     def on_ip(self, packet):
         for tap in self.taps:
             tap("in", packet)
-        length = int.from_bytes(packet[2:4], "big")
-        if packet[0] >> 4 != 4 or length != len(packet):
+        at, head = (2, 0) if packet[0] >> 4 == 4 else (4, 40)
+        if int.from_bytes(packet[at:at + 2], "big") + head != len(packet):
             return self.report(f"inner packet of {len(packet)} octets: {packet[:20].hex()}")
         if self.tun:
             self.tun.write(packet)

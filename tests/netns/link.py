@@ -98,7 +98,7 @@ class Link:
             self.report(f"{len(information)} octets of {protocol:04x}, our MRU is {self.lcp.mru}")
         if protocol in self.personality.refuses:
             return self.reject_protocol(protocol, information)
-        if protocol in (ppp.IP, ppp.COMP):
+        if protocol in (ppp.IP, ppp.IPV6, ppp.COMP):
             return self.data(protocol, information)
         code, identifier, data = ppp.split_packet(information)
         if protocol == ppp.CHAP and self.lossy and not self.lcp.open:
@@ -260,10 +260,10 @@ class Link:
     # Data
 
     def data(self, protocol, information):
-        if protocol == ppp.IP:
+        if protocol != ppp.COMP:
             if self.rx or self.personality.encrypts:
-                return self.report(f"IP in the clear: {information[:24].hex()}")
-            return self.deliver(information)
+                return self.report(f"{protocol:04x} in the clear: {information[:24].hex()}")
+            return self.deliver(protocol, information)
         if not self.rx:
             return self.report("an encrypted frame, and MPPE was not agreed")
         try:
@@ -271,13 +271,15 @@ class Link:
         except mppe.Incoherent as error:
             return self.lost(str(error))
         protocol, packet = ppp.split_protocol(inner, pfc=True)
-        if protocol != ppp.IP:
+        if protocol not in (ppp.IP, ppp.IPV6):
             return self.report(f"decrypts to protocol {protocol:04x}: the keys differ")
-        self.deliver(packet)
+        self.deliver(protocol, packet)
 
-    def deliver(self, packet):
+    def deliver(self, protocol, packet):
         """The server may be a message ahead of us: what comes before IPCP is open is dropped."""
-        if self.ipcp.open:
+        if packet[0] >> 4 != (4 if protocol == ppp.IP else 6):
+            return self.report(f"packet of {protocol:04x}: {packet[:24].hex()}")
+        if (self.ipcp if protocol == ppp.IP else self.ipv6cp).open:
             self.on_ip(packet)
 
     def lost(self, why):

@@ -325,4 +325,15 @@ class Ipcp(Negotiation):
 
 
 class Ipv6cp(Negotiation):
+    """RFC 5072: interface identifiers of 8 octets."""
     protocol = ppp.IPV6CP
+
+    def review(self, option):
+        if option[0] != 1 or len(option) != 10 or option[2:] == bytes(8):
+            self.report(f"option {option.hex()}")
+            return REJECT, option
+        return ACK, option
+
+    @property
+    def identifier_of_ours(self):
+        return self.request[0][2:]

@@ -109,5 +109,7 @@ NO_MRU = replace(PPPD, name="nomru", lcp=(ACCM_NONE, MAGIC), echo=False)
 BARE = replace(PPPD, name="bare", lcp=(), ipcp=(ADDRESS,), echo=False)
 WIDE = replace(PPPD, name="wide", lcp=(mru(1500), MAGIC, PFC, ACFC))
 
+PPPD_IPV6 = replace(PPPD, name="pppd+ipv6", ncps=(("ipv6cp", 0.0), *PPPD.ncps))
+
 WITH_CALLS = (PPPD, KERNEL, WINDOWS, WINDOWS_MULTILINK, WINDOWS_9X, MIKROTIK, ANDROID, APPLE,
               NO_MRU, BARE, WIDE)

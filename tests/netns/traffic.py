@@ -57,10 +57,14 @@ def too_big(sock, error, result):
     result["mtu"] = sock.getsockopt(socket.IPPROTO_IP, _IP_MTU)
 
 
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def listener(netns, address, port=0):
     """A listening socket inside a namespace, to hand to `sink` or `source`."""
     with netns:
-        sock = socket.socket()
+        sock = socket.socket(family(address))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
         sock.listen()
@@ -89,7 +93,7 @@ def sink(listening, size):
 
 def source(destination, port, size, mss=None):
     """Sends `size` octets and waits until the other end has read them all."""
-    with socket.socket() as sock:
+    with socket.socket(family(destination)) as sock:
         sock.settimeout(30)
         if mss:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)

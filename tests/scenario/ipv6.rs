@@ -127,7 +127,11 @@ fn a_caller_is_told_its_router_and_packets_pass_both_ways() {
             assert_eq!(advertisement[24..40], address("ff02::1").octets());
             assert_eq!((advertisement[40], icmp_sum(advertisement)), (134, 0xffff));
             assert_eq!(advertisement[46..48], 1800u16.to_be_bytes());
-            // Up: any identifier under the prefix is the caller's. Down: only what it has used.
+            // Down: the identifier of the link is known. Up: any other is the caller's as well, and
+            // known from then on.
+            let first = udp(address("2001:db8::5"), global(u64::from_be_bytes(IDENTIFIER)), 100);
+            world.send_tun(&first).unwrap();
+            world.run(20);
             let unknown = world.send_tun(&udp(address("2001:db8::5"), global(0xabc), 100));
             assert_eq!(unknown, Err(Discard::TunDestination));
             let up = udp(global(0xabc), address("2001:db8::5"), 200);
@@ -141,7 +145,7 @@ fn a_caller_is_told_its_router_and_packets_pass_both_ways() {
             assert_eq!(world.says(at, &old), [old]);
             let shown = world.server.sessions().next().unwrap();
             assert_eq!(shown.ipv6, Some(global(0xabc)));
-            assert_eq!((shown.traffic.rx_bytes, shown.traffic.tx_bytes), (300, 300));
+            assert_eq!((shown.traffic.rx_bytes, shown.traffic.tx_bytes), (300, 400));
         });
     }
 }

@@ -96,6 +96,16 @@ pub fn addresses(netlink: &mut Netlink) -> io::Result<(Vec<Address>, Vec<Address
     Ok((four, six))
 }
 
+/// Gives the device with number `index` this IPv6 address in a network of 64 bits, to which there
+/// is a route then. It may have it already.
+pub fn add_address6(netlink: &mut Netlink, index: u32, address: Ipv6Addr) -> io::Result<()> {
+    let [a, b, c, d] = index.to_ne_bytes();
+    let body = [libc::AF_INET6 as u8, 64, 0, libc::RT_SCOPE_UNIVERSE, a, b, c, d];
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
+    let request = Message::request(libc::RTM_NEWADDR, flags, &body);
+    netlink.tell(request.with(libc::IFA_LOCAL, &address.octets()))
+}
+
 fn parse_link(body: &[u8]) -> Option<Link> {
     let (index, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
     let mac = attribute(body, IFINFOMSG, libc::IFLA_ADDRESS).and_then(|mac| mac.try_into().ok());

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use ::log::{debug, info, warn};
 use mio::event::Event;
 use mio::{Registry, Token};
-use pptp::config::Config;
+use pptp::config::{AUTO_PREFIX, Config};
 use pptp::proto::ubus::{Call, Client, News};
 use pptp::proto::zone;
 use pptp::session;
@@ -80,7 +80,9 @@ impl Ubus {
 
     /// Puts the callers' device into its zone as soon as there is ubus.
     pub fn want_zone(&mut self, config: &Config, now: Instant) {
-        self.client.zone().want(&config.zone, &config.device, now);
+        let zone = self.client.zone();
+        zone.want_prefix(config.ipv6_prefix.contains(&AUTO_PREFIX));
+        zone.want(&config.zone, &config.device, now);
     }
 
     /// Remembers an event of the connection.

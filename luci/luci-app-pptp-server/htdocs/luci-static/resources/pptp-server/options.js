@@ -56,6 +56,18 @@ function checkProgram(value) {
 	return /^\/[^\s]{1,127}$/.test(value) || _('Enter the path of a program, such as /root/hook.');
 }
 
+// A prefix of 64 bits, or the word for those that the router itself assigns.
+function checkPrefix(value) {
+	return value == 'auto' || /^([23][0-9a-f]{3}|f[cd][0-9a-f]{2})(:[0-9a-f]{1,4}){0,3}::\/64$/i.test(value) ||
+		_('Enter an IPv6 prefix of 64 bits such as fd12:3456:789a:77::/64, or the word auto.');
+}
+
+// A server that callers are told; the words are this router and nobody.
+function checkServer6(value) {
+	return value == 'router' || value == 'none' || /^(?=.*:)(?!f[ef])(?!::1?$)[0-9a-f:]{3,39}$/i.test(value) ||
+		_('Enter an IPv6 address such as 2001:db8::53, or the word router.');
+}
+
 function checkName(max, also) {
 	return (value) => (value.length <= max && [ ...value ].every((letter) => /[A-Za-z0-9]/.test(letter) || also.includes(letter))) ||
 		_('At most %d letters, digits or any of %s').format(max, also);
@@ -89,6 +101,10 @@ const SERVER = [
 		_('Up to two addresses that callers ask for names. Empty: the router itself. The word none: callers are told none.')),
 	list('addresses', 'wins', '', checkServer, _('WINS servers'),
 		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
+	list('addresses', 'ipv6_prefix', '', checkPrefix, _('IPv6 prefixes'),
+		_('Of which callers make their IPv6 addresses, up to two. The word auto: what this router gives to its networks. Empty: callers get no IPv6.')),
+	list('addresses', 'ipv6_dns', 'router', checkServer6, _('IPv6 DNS servers'),
+		_('Up to two addresses. The word router: this router itself. The word none: callers are told none.')),
 	choice('addresses', 'lan_mode', 'routed', {
 		routed: _('Routed: callers have a network of their own'),
 		same_subnet: _('Same subnet: callers have addresses of the LAN')
