@@ -115,6 +115,9 @@ fn serve(paths: &Paths) -> Result<(), Stop> {
     let (config, welcome) = configuration(file)?;
     io::log::set_level(config.log_level);
     let open = Open::all(&config, paths.ubus.as_deref(), file)?;
+    if let Err(error) = sys::drop_rights() {
+        warn!("more rights than are needed stay: {error}");
+    }
     tun::warn_if_not_forwarding(&config);
     run(file, config, open, welcome)?;
     info!("stopped");
@@ -129,16 +132,22 @@ fn configuration(file: Option<&Path>) -> Result<(Box<Config>, String), Stop> {
         return Ok((config, String::new()));
     }
     let mut config = Box::<Config>::default();
-    let password = welcome::password()?;
+    let mut password = welcome::password()?;
     let user = User::new(welcome::ACCOUNT, &password);
     let user = user.map_err(|why| Failure::new("make the account", why, ""))?;
     config.users.extend([user]);
-    let text = welcome::text(&config, &password).doing("list the addresses of this machine")?;
-    Ok((config, text))
+    let text = welcome::text(&config, &password).doing("list the addresses of this machine");
+    password.zeroize();
+    Ok((config, text?))
 }
 
 /// Serves until a signal ends it.
-fn run(file: Option<&Path>, config: Box<Config>, open: Open, welcome: String) -> Result<(), Stop> {
+fn run(
+    file: Option<&Path>,
+    config: Box<Config>,
+    open: Open,
+    mut welcome: String,
+) -> Result<(), Stop> {
     let sizes = Sizes::of(&config);
     let mut sessions = storage(sizes.sessions);
     let mut controls = storage(sizes.controls);
@@ -152,18 +161,36 @@ fn run(file: Option<&Path>, config: Box<Config>, open: Open, welcome: String) ->
         frames: &mut frames,
         addresses: &mut addresses,
     };
-    let mut server = Server::new(*config, storage, open::seed()?);
+    let mut server = serve_with(config, storage)?;
     let mut world = World::new(open, &mut server, Clock::start());
     world.announce();
     print(&welcome)?;
-    drop(welcome);
+    welcome.zeroize();
+    sys::forget_stack();
     loop {
         match world.turn()? {
             Next::Turn => {}
-            Next::Reload => reload(&mut world, file),
+            Next::Reload => {
+                reload(&mut world, file);
+                sys::forget_stack();
+            }
             Next::End => return Ok(()),
         }
     }
+}
+
+/// The server; in a function of its own for the same reason as `reload`.
+#[inline(never)]
+fn serve_with<'a>(config: Box<Config>, storage: Storage<'a>) -> Result<Server<'a>, Failure> {
+    Ok(Server::new(taken(config), storage, open::seed()?))
+}
+
+/// The configuration out of its box. Another one is left in its place: what is only moved stays in
+/// the memory that is freed.
+fn taken(mut boxed: Box<Config>) -> Config {
+    let mut config = Config::default();
+    std::mem::swap(&mut config, &mut boxed);
+    config
 }
 
 /// All the memory that the server will ever use for this purpose.
@@ -171,14 +198,16 @@ fn storage<T: Default>(count: usize) -> Vec<T> {
     std::iter::repeat_with(T::default).take(count).collect()
 }
 
-/// Reads the configuration again. A broken one changes nothing.
+/// Reads the configuration again. A broken one changes nothing. (In the frame of `run`, which never
+/// ends, the accounts of this one would stay for ever.)
+#[inline(never)]
 fn reload(world: &mut World, file: Option<&Path>) {
     let Some(file) = file else {
         warn!("nothing to read again: the configuration is the one that is built in");
         return world.keep(Status::NOT_SUPPORTED);
     };
     match source::load(file, |level, line| log!(level, "{line}")) {
-        Some(config) => world.reload(*config),
+        Some(config) => world.reload(taken(config)),
         None => {
             error!("the configuration stays as it was");
             world.keep(Status::UNKNOWN_ERROR);

@@ -9,6 +9,7 @@
 //! An unquoted `#` starts a comment, even in the middle of a word. An unquoted `;` ends a command.
 
 use heapless::Vec;
+use zeroize::Zeroize;
 
 /// Octets of the longest name of a section or option, or of a section's type.
 pub const NAME: usize = 64;
@@ -202,7 +203,9 @@ struct Word {
 }
 
 impl Word {
+    /// A value may have been a password.
     fn clear(&mut self) {
+        self.octets.as_mut_slice().zeroize();
         self.octets.clear();
         (self.lost, self.plain) = (false, true);
     }
@@ -243,6 +246,12 @@ impl Word {
             return Err(Syntax::NameLength);
         }
         core::str::from_utf8(&self.octets).map_err(|_| otherwise)
+    }
+}
+
+impl Drop for Word {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

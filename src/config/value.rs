@@ -172,6 +172,7 @@ pub fn password(text: &str) -> Result<Secret, Fault> {
     }
     let nt_hash = mschap::nt_hash_of(text).map_err(|_| "is too long")?;
     let widened = if text.is_ascii() { None } else { mschap::widened_hash_of(text).ok() };
+    mschap::wipe_stack();
     Ok(Secret { nt_hash, widened_hash: widened })
 }
 

@@ -178,6 +178,8 @@ impl<'w, 'a> World<'w, 'a> {
         }
         if happened {
             self.proxy.update(self.server, &self.open.lan, false);
+            // A login, or a call's end, has left keys on the stack.
+            sys::forget_stack();
         }
         if self.server.take_routes_changed() {
             self.open.tun.route(self.server, false);

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use libc::{Ioctl, c_char, c_int, c_short, c_ulong};
+use zeroize::Zeroize;
 
 /// The kinds of socket that are opened here; the rest comes from mio.
 #[derive(Clone, Copy)]
@@ -245,15 +246,64 @@ pub fn can_net_raw() -> bool {
     has_capability(13)
 }
 
-/// Whether capability `number`, which is below 32, is in effect.
-fn has_capability(number: u32) -> bool {
-    const VERSION_3: u32 = 0x2008_0522;
-    let header = [VERSION_3, 0];
-    // Effective, permitted and inheritable, twice: for the capabilities below 32 and above.
-    let mut sets = [[0u32; 3]; 2];
+/// Version 3 of the capability calls, for this process.
+const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
+
+/// Effective, permitted and inheritable capabilities, twice: for those below 32 and above.
+type Capabilities = [[u32; 3]; 2];
+
+fn capabilities() -> io::Result<Capabilities> {
+    let (header, mut sets) = (CAPABILITIES, Capabilities::default());
     // SAFETY: version 3 reads the two numbers of the header and writes the six of the sets.
     let done = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
-    done == 0 && sets[0][0] & (1 << number) != 0
+    checked(done as c_int).map(|()| sets)
+}
+
+/// Whether capability `number`, which is below 32, is in effect.
+fn has_capability(number: u32) -> bool {
+    capabilities().is_ok_and(|[[effective, ..], _]| effective & (1 << number) != 0)
+}
+
+/// Gives up, for good and for every program that is started from here, all rights but those for
+/// low ports (CAP_NET_BIND_SERVICE), devices and routes, and raw sockets (capabilities(7)).
+pub fn drop_rights() -> io::Result<()> {
+    const KEPT: u32 = 1 << 10 | 1 << 12 | 1 << 13;
+    let [[_, permitted, _], _] = capabilities()?;
+    let (header, kept) = (CAPABILITIES, permitted & KEPT);
+    let sets: Capabilities = [[kept, kept, 0], [0; 3]];
+    // SAFETY: plain numbers go in; capset reads the two numbers of the header and the six of the
+    // sets, which are locals.
+    unsafe {
+        // Numbers that this kernel does not have are refused, and so are all of them to those who
+        // may not do this and, since they may not, have little to give up.
+        for other in (0..64).filter(|number| *number >= 32 || KEPT >> number & 1 == 0) {
+            libc::prctl(libc::PR_CAPBSET_DROP, other as c_ulong, 0, 0, 0);
+        }
+        checked(libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) as c_int)?;
+        checked(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0, 0, 0))
+    }
+}
+
+/// Wipes what deeper calls left behind on the stack: passwords, hashes, keys. The pages below are
+/// handed back to the kernel, which also makes the process smaller; what is nearer is overwritten.
+pub fn forget_stack() {
+    discard_below();
+    let mut near = [0u64; 2048];
+    near.zeroize();
+}
+
+#[inline(never)]
+fn discard_below() {
+    /// More than the deepest calls need, and much less than lies below every stack.
+    const REACH: usize = 512 << 10;
+    let here = 0u8;
+    // SAFETY: sysconf only answers.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(REACH);
+    // Room for the frame of the call itself.
+    let end = ((&raw const here).addr() & !(page - 1)) - page;
+    // SAFETY: the stack grows down: below this frame and that of the call lies nothing that lives.
+    // Pages that are not there are no harm.
+    unsafe { libc::madvise(ptr::without_provenance_mut(end - REACH), REACH, libc::MADV_DONTNEED) };
 }
 
 /// Whether a write of up to a page would be taken at once, or fail at once (poll(2)).

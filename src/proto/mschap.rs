@@ -24,6 +24,14 @@ pub fn widened_hash_of(password: &str) -> Result<[u8; 16], TooLong> {
     nt_password_hash(password.bytes().map(u16::from))
 }
 
+/// Overwrites what the functions of this file have left on the stack. Whatever is made there next may
+/// carry it along in octets that it does not use, and keep it for as long as it lives.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut room = [0u64; 512];
+    room.zeroize();
+}
+
 /// NtPasswordHash (RFC 2759 section 8.3): MD4 over the password's UTF-16 code units, low octet
 /// first.
 pub fn nt_password_hash(units: impl Iterator<Item = u16>) -> Result<[u8; 16], TooLong> {

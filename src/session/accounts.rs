@@ -9,7 +9,7 @@ use super::server::Server;
 use super::table::Call;
 use crate::config::{Config, Duplicate, User};
 use crate::proto::ipcp::Addresses;
-use crate::proto::mschap::base_name;
+use crate::proto::mschap::{base_name, wipe_stack};
 use crate::reason::Cause;
 use crate::time::Instant;
 use crate::wire::chap::Response;
@@ -17,7 +17,9 @@ use crate::wire::chap::Response;
 impl Server<'_> {
     /// The peer of a call answered the challenge.
     pub(super) fn login(&mut self, slot: u16, response: &Response, now: Instant) {
-        match self.judge(slot, response, now) {
+        let judged = self.judge(slot, response, now);
+        wipe_stack();
+        match judged {
             Ok((user, proof)) => self.welcome(slot, &user, proof, response.flags, now),
             Err(cause) => {
                 let name = ShownName::new(base_name(response.name));

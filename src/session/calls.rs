@@ -254,9 +254,11 @@ impl Server<'_> {
         self.release_lease(slot);
         self.reorder.forget(slot);
         self.frames.forget(slot);
+        // The table forgets the keys, and what ends a call may depend on whether there were any.
+        let Some(why) = self.table.get(slot).map(|call| call.why(cause)) else { return };
         let Some(call) = self.table.remove(slot) else { return };
-        self.disconnect_notify(&call, cause, now);
-        let (cause, name) = (call.why(cause), call.name.clone());
+        self.disconnect_notify(&call, cause, why, now);
+        let (cause, name) = (why, call.name.clone());
         let step = Step::Ended {
             cause,
             name: name.clone(),
@@ -269,9 +271,9 @@ impl Server<'_> {
         self.remember(Failure { at: now, remote, name, cause });
     }
 
-    fn disconnect_notify(&mut self, call: &Call, cause: Cause, now: Instant) {
+    fn disconnect_notify(&mut self, call: &Call, cause: Cause, why: Cause, now: Instant) {
         // After a failed login there is nothing to wait for but the next guess.
-        let stops = self.stopping.is_some() || call.why(cause).is_failed_login();
+        let stops = self.stopping.is_some() || why.is_failed_login();
         let control = self.control_mut(call.control);
         control.calls -= 1;
         control.open_calls -= u16::from(call.online_as.is_some());

@@ -354,9 +354,14 @@ impl Link {
         }
     }
 
+    /// Wipes all keys, in place.
+    pub fn forget_keys(&mut self) {
+        (self.encryptor, self.decryptor, self.proof) = (None, None, None);
+    }
+
     /// LCP went down under an open link: everything above starts anew, with new keys.
     fn leave_network(&mut self) {
-        (self.encryptor, self.decryptor, self.proof) = (None, None, None);
+        self.forget_keys();
         (self.ipcp, self.ipv6cp) = (None, None);
         self.ccp = Negotiator::new(Ccp::new(self.rules.policy));
         self.held_ipcp.clear();

@@ -6,6 +6,7 @@ use crate::limits::{REKEYS_PER_SECOND, UNREAD_MS, UNREAD_PACKETS};
 use crate::packet::Packet;
 use crate::proto::automaton::State;
 use crate::proto::mppe::{Decryptor, Encryptor, Strength};
+use crate::proto::mschap::wipe_stack;
 use crate::proto::negotiator::{Change, ControlProtocol};
 use crate::reason::{Cause, Discard};
 use crate::time::Instant;
@@ -138,6 +139,7 @@ impl Link {
         if let (Some(proof), (Some(send), Some(receive))) = (&self.proof, methods) {
             self.encryptor = Some(Encryptor::new(&proof.send_key, send));
             self.decryptor = Some(Decryptor::new(&proof.receive_key, receive));
+            wipe_stack();
             self.rules.mppe = Mppe::Required;
         }
     }

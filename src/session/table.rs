@@ -151,6 +151,8 @@ impl<'a> Table<'a> {
 
     /// Takes a call out.
     pub fn remove(&mut self, slot: u16) -> Option<Call> {
+        // Where it stands: what is only moved out stays behind in the slot.
+        self.get_mut(slot)?.link.forget_keys();
         let call = self.slots.get_mut(usize::from(slot))?.take()?;
         self.live -= 1;
         Some(call)
