@@ -122,6 +122,15 @@ pub const INFORM_BURST: u64 = 5;
 /// Networks of the LAN: 8 octets each.
 pub const LAN_NETWORKS: usize = 4;
 
+/// Ports and ranges of ports in a list of the broadcast relay: 4 octets each.
+pub const RELAY_PORTS: usize = 16;
+
+/// Sources of broadcasts whose rate is watched: 16 octets each.
+pub const RELAY_SOURCES: usize = 64;
+
+/// Broadcasts that are remembered for a moment to know them again: 16 octets each.
+pub const RELAY_MEMORY: usize = 128;
+
 /// Local addresses to listen on.
 pub const LISTEN: usize = 8;
 

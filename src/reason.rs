@@ -68,6 +68,10 @@ reasons! {
         TunForbidden "tun_forbidden" "packet for a caller whose account must not be reached from there",
         RateDown "rate_down" "packet over the account's rate to the caller",
         TunSize "tun_size" "packet from the LAN larger than the caller takes",
+        RelayPacket "relay_packet" "broadcast that is a fragment, or not a well-formed UDP datagram",
+        RelayPort "relay_port" "broadcast to a port that is not relayed",
+        RelayRate "relay_rate" "broadcast over the limit of its source, or of all sources",
+        RelayLoop "relay_loop" "broadcast that was relayed before and came back",
         OutboxFull "outbox_full" "own PPP frame lost since too many waited (it is sent again)",
         HeldFull "held_full" "early GRE packet dropped since too many waited",
     }

@@ -6,8 +6,8 @@ use std::net::Ipv6Addr;
 
 use pptp::config::hours::Span;
 use pptp::config::{
-    AUTO_PREFIX, Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Problems, RATE_MAX,
-    Rights, User, options,
+    AUTO_PREFIX, Config, Duplicate, LanMode, LogLevel, Mppe, Network, Pool, Ports, Problems,
+    RATE_MAX, Relay, Rights, User, options,
 };
 use pptp::limits;
 use pptp::proto::mppe::Strength;
@@ -57,6 +57,7 @@ fn every_option_with_its_default() {
         lan: false,
         internet: false,
         callers: false,
+        relay: false,
         routes: ["192.168.5.0", "10.5.0.0"]
             .into_iter()
             .zip([24, 16])
@@ -111,6 +112,16 @@ fn every_option_with_another_value() {
         duplicate: Duplicate::Allow,
         backoff_failures: 0,
         backoff_time: 65535,
+        relay: Relay {
+            on: false,
+            ports: [Ports { first: 6112, last: 6112 }, Ports { first: 27015, last: 27030 }]
+                .into_iter()
+                .collect(),
+            deny: Default::default(),
+            rate: 250,
+            mdns: true,
+            ssdp: true,
+        },
         log_level: LogLevel::Trace,
         users: Default::default(),
     };

@@ -10,7 +10,7 @@ use super::hours::Span;
 use super::load::Draft;
 use super::options::{DEVICE, ZONE};
 use super::value::{self, Fault};
-use super::{Network, Pool, RATE_MAX, Secret};
+use super::{Network, Pool, Ports, RATE_MAX, Secret};
 use crate::limits;
 
 /// A word of a choice and what it sets.
@@ -41,6 +41,8 @@ pub enum Field {
     Prefixes(fn(&mut Draft) -> &mut VecView<u64>),
     /// A list of IPv6 servers that callers are told.
     Servers6(fn(&mut Draft) -> &mut VecView<Ipv6Addr>),
+    /// A list of ports and ranges of them.
+    Ports(fn(&mut Draft) -> &mut VecView<Ports>),
     /// A range of addresses.
     Pool(fn(&mut Draft, Pool)),
     /// A name: octets, characters beside letters and digits.
@@ -69,7 +71,14 @@ impl Field {
         use Field::*;
         matches!(
             self,
-            Listen(_) | Servers(_) | Zones | Networks(_) | Hours(_) | Prefixes(_) | Servers6(_)
+            Listen(_)
+                | Servers(_)
+                | Zones
+                | Ports(_)
+                | Networks(_)
+                | Hours(_)
+                | Prefixes(_)
+                | Servers6(_)
         )
     }
 
@@ -89,6 +98,7 @@ impl Field {
             Field::Listen(list) | Field::Servers(list) => list(draft).clear(),
             Field::Networks(list) => list(draft).clear(),
             Field::Hours(list) => list(draft).clear(),
+            Field::Ports(list) => list(draft).clear(),
             Field::Prefixes(list) => list(draft).clear(),
             Field::Servers6(list) => list(draft).clear(),
             _ => {}
@@ -106,7 +116,9 @@ impl Field {
             Field::Address(set) => set(draft, value::host(text)?),
             Field::FixedAddress(place) => *place(draft) = Some(value::host(text)?),
             Field::Listen(list) => return add(list(draft), value::listen(text)?),
-            Field::Servers(_) | Field::Servers6(_) if text == "none" => self.clear(draft),
+            Field::Servers(_) | Field::Servers6(_) | Field::Ports(_) if text == "none" => {
+                self.clear(draft);
+            }
             Field::Servers(list) => return add(list(draft), value::host(text)?),
             Field::Networks(list) => return add(list(draft), value::network(text)?),
             Field::Domain(place) | Field::Program(place) if text.is_empty() => place(draft).clear(),
@@ -119,6 +131,7 @@ impl Field {
             }
             Field::Prefixes(list) => return add(list(draft), value::prefix(text)?),
             Field::Servers6(list) => return add(list(draft), value::server6(text)?),
+            Field::Ports(list) => return add(list(draft), Ports::parse(text)?),
             Field::Pool(set) => set(draft, value::pool(text)?),
             Field::Name(max, also, place) => {
                 return value::name(text, *max, also).and_then(|()| copy(place(draft), text));
@@ -180,6 +193,11 @@ impl fmt::Display for Field {
             Field::Servers6(_) => {
                 f.write_str("up to 2 different IPv6 addresses, or router, or none")
             }
+            Field::Ports(_) => write!(
+                f,
+                "up to {} ports or ranges such as 27015-27030, or none",
+                limits::RELAY_PORTS
+            ),
             Field::Pool(_) => write!(
                 f,
                 "FIRST-LAST with up to {} addresses, such as 192.168.77.10-192.168.77.99",

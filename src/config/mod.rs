@@ -10,6 +10,7 @@ mod load;
 mod network;
 pub mod options;
 mod problem;
+mod relay;
 mod rights;
 pub mod uci;
 pub mod value;
@@ -21,6 +22,7 @@ use heapless::{String, Vec};
 pub use load::{Account, Draft};
 pub use network::Network;
 pub use problem::{Allowed, Problem, Problems};
+pub use relay::{Ports, Relay};
 pub use rights::{RATE_MAX, Rights};
 
 use crate::limits::{
@@ -208,6 +210,8 @@ pub struct Config {
     pub backoff_failures: u16,
     /// Seconds that it has to wait.
     pub backoff_time: u16,
+    /// Which broadcasts go on to others.
+    pub relay: Relay,
     /// How verbose the log is.
     pub log_level: LogLevel,
     /// The accounts: names and fixed addresses are unique.
@@ -254,6 +258,7 @@ impl Default for Config {
             duplicate: Duplicate::Replace,
             backoff_failures: 5,
             backoff_time: 300,
+            relay: Relay::default(),
             log_level: LogLevel::Info,
             users: Vec::new(),
         }

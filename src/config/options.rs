@@ -256,6 +256,42 @@ pub const SERVER: &[Row] = &[
         help: "Seconds that it has to wait.",
     },
     Row {
+        name: "relay",
+        field: Field::Switch(|d, on| d.config.relay.on = on),
+        default: "1",
+        help: "Whether broadcasts pass between the LAN and callers and among callers, so that games find each other.",
+    },
+    Row {
+        name: "relay_ports",
+        field: Field::Ports(|d| d.config.relay.ports.as_mut_view()),
+        default: "1-65535",
+        help: "UDP ports of broadcasts that pass.",
+    },
+    Row {
+        name: "relay_deny",
+        field: Field::Ports(|d| d.config.relay.deny.as_mut_view()),
+        default: "7 19 520",
+        help: "UDP ports of broadcasts that do not pass. DHCP (67 and 68) never does.",
+    },
+    Row {
+        name: "relay_rate",
+        field: Field::Number(1, 250, |d, n| d.config.relay.rate = n),
+        default: "30",
+        help: "Broadcasts that one machine may send in a second; more do not pass.",
+    },
+    Row {
+        name: "relay_mdns",
+        field: Field::Switch(|d, on| d.config.relay.mdns = on),
+        default: "0",
+        help: "Whether multicast DNS passes too (224.0.0.251, port 5353): printers and Apple devices.",
+    },
+    Row {
+        name: "relay_ssdp",
+        field: Field::Switch(|d, on| d.config.relay.ssdp = on),
+        default: "0",
+        help: "Whether SSDP passes too (239.255.255.250, port 1900): UPnP, media players, TV sets.",
+    },
+    Row {
         name: "log_level",
         field: Field::Choice(&[
             ("error", |d| d.config.log_level = LogLevel::Error),
@@ -360,5 +396,11 @@ pub const USER: &[Row] = &[
         field: Field::Hours(|d| d.account.rights.hours.as_mut_view()),
         default: "",
         help: "Times of the week, by the router's clock, in which the account may be online; without any it is always.",
+    },
+    Row {
+        name: "relay",
+        field: Field::Switch(|d, on| d.account.rights.relay = on),
+        default: "1",
+        help: "Whether its callers take part in the relay of broadcasts.",
     },
 ];

@@ -24,6 +24,8 @@ pub struct Rights {
     pub internet: bool,
     /// The same with other callers, if those may too.
     pub callers: bool,
+    /// Take part in the broadcast relay, as far as the others allow.
+    pub relay: bool,
     /// Kilobits per second from the caller, up to `RATE_MAX`; 0 is as fast as it goes.
     pub rate_up: u32,
     /// Kilobits per second to the caller.
@@ -44,6 +46,7 @@ impl Default for Rights {
             lan: true,
             internet: true,
             callers: true,
+            relay: true,
             rate_up: 0,
             rate_down: 0,
             idle_timeout: 0,

@@ -1,6 +1,7 @@
 //! The world outside of the protocol: the one loop that waits for sockets, the TUN device, signals
 //! and time, and hands everything to the library's `Server`.
 
+pub mod broadcasts;
 pub mod clock;
 pub mod conflict;
 pub mod control;
@@ -29,7 +30,7 @@ use ::log::{debug, info, trace, warn};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
-use pptp::session::{Forward, Server, Taken};
+use pptp::session::{Forward, Relayed, Server, Taken};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 use pptp::wire::ubus::Status;
 
@@ -37,7 +38,7 @@ use self::clock::Clock;
 use self::failure::{Doing, Failure};
 use self::hook::Hooks;
 use self::hours::Hours;
-use self::open::{GRE, LAN, Open, SIGNALS, TUN, UBUS};
+use self::open::{BROADCASTS, GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::proxy::Proxy;
 use self::signal::Signal;
 use self::tun::Tun;
@@ -80,6 +81,7 @@ pub struct World<'w, 'a> {
 struct Ready {
     gre: bool,
     tun: bool,
+    broadcasts: bool,
     signals: bool,
 }
 
@@ -138,6 +140,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.control(now);
         self.gre(now);
         self.tun(now)?;
+        self.broadcasts(now);
         Ok(match self.ubus(now) {
             Next::Turn => self.signals(now),
             next => next,
@@ -177,6 +180,7 @@ impl<'w, 'a> World<'w, 'a> {
             happened = true;
         }
         if happened {
+            self.open.broadcasts.look_again();
             self.proxy.update(self.server, &self.open.lan, false);
             // A login, or a call's end, has left keys on the stack.
             sys::forget_stack();
@@ -184,6 +188,7 @@ impl<'w, 'a> World<'w, 'a> {
         if self.server.take_routes_changed() {
             self.open.tun.route(self.server, false);
         }
+        self.listen_to_lan();
     }
 
     /// Sleeps until something comes or is due, and remembers what came.
@@ -200,6 +205,7 @@ impl<'w, 'a> World<'w, 'a> {
                 TUN => self.ready.tun = true,
                 UBUS => self.open.ubus.ready(event),
                 LAN => self.open.lan.ready(),
+                BROADCASTS => self.ready.broadcasts = true,
                 _ => self.open.control.ready(event),
             }
         }
@@ -209,7 +215,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn time_to_wait(&self, now: Instant) -> Option<Duration> {
         let ready = &self.ready;
         let more = self.open.control.has_more() || self.open.ubus.has_more();
-        if ready.signals || ready.gre || ready.tun || more {
+        if ready.signals || ready.gre || ready.tun || ready.broadcasts || more {
             return Some(Duration::ZERO);
         }
         let (at, reason) = self.poll_timeout()?;
@@ -239,6 +245,7 @@ impl<'w, 'a> World<'w, 'a> {
             self.server.lan_changed(self.open.lan.lan());
             self.proxy.update(self.server, &self.open.lan, true);
             self.ipv6(now);
+            self.open.broadcasts.look_again();
         }
     }
 
@@ -257,7 +264,7 @@ impl<'w, 'a> World<'w, 'a> {
             match self.open.gre.read(&mut self.packet) {
                 Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
                     Ok(Taken::Nothing) | Err(_) => self.may_answer = true,
-                    Ok(taken) => self.pass(taken),
+                    Ok(taken) => self.pass(taken, now),
                 },
                 Ok(None) => debug!("packet that is no IP packet ignored"),
                 Err(error) => self.ready.gre = is_passing(&error, "GRE socket"),
@@ -271,17 +278,29 @@ impl<'w, 'a> World<'w, 'a> {
         loop {
             match self.server.poll_tun(&mut self.packet, now) {
                 Taken::Nothing => return,
-                taken => self.pass(taken),
+                taken => self.pass(taken, now),
             }
         }
     }
 
     /// Hands on what became of a received packet.
-    fn pass(&mut self, taken: Taken) {
+    fn pass(&mut self, taken: Taken, now: Instant) {
         match taken {
             Taken::Tun => self.open.tun.write(&self.packet),
             Taken::Gre(path) => self.open.gre.send(&self.packet, path),
+            Taken::Relay => self.relay(now),
             Taken::Nothing => {}
+        }
+    }
+
+    /// Hands out the copies of a broadcast.
+    fn relay(&mut self, now: Instant) {
+        while let Some(to) = self.server.poll_relay(&mut self.packet, now) {
+            match to {
+                Relayed::Gre(path) => self.open.gre.send(&self.packet, path),
+                Relayed::Tun => self.open.tun.write(&self.packet),
+                Relayed::Lan => self.open.broadcasts.send(&self.packet),
+            }
         }
     }
 
@@ -302,6 +321,27 @@ impl<'w, 'a> World<'w, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// From the LAN to everybody.
+    fn broadcasts(&mut self, now: Instant) {
+        for _ in 0..BUDGET {
+            if !self.ready.broadcasts {
+                return;
+            }
+            match self.open.broadcasts.read(&mut self.packet) {
+                Ok(()) if self.server.handle_lan(&mut self.packet, now).is_ok() => self.relay(now),
+                Ok(()) => {}
+                Err(error) => self.ready.broadcasts = is_passing(&error, "broadcasts of the LAN"),
+            }
+        }
+    }
+
+    /// Listens to the LAN while somebody is online who may have its broadcasts.
+    fn listen_to_lan(&mut self) {
+        let Open { broadcasts, lan, poll, .. } = &mut self.open;
+        let index = lan.device().map(|device| device.link.index);
+        broadcasts.listen(self.server, index, poll.registry());
     }
 
     /// Somebody removed the device; the calls can go on over a new one.
@@ -382,6 +422,7 @@ impl<'w, 'a> World<'w, 'a> {
         info!("configuration read again");
         self.open.lan.look_again(now);
         self.ipv6(now);
+        self.open.broadcasts.look_again();
         self.open.ubus.want_zone(self.server.config(), now);
         self.open.ubus.reloaded(Status::OK, now);
     }

@@ -8,6 +8,7 @@ use mio::{Interest, Poll, Token};
 use pptp::config::Config;
 use pptp::session::Sizes;
 
+use super::broadcasts::Broadcasts;
 use super::control::Control;
 use super::failure::{Doing, Failure};
 use super::gre::Gre;
@@ -22,6 +23,7 @@ pub const GRE: Token = Token(1);
 pub const TUN: Token = Token(2);
 pub const UBUS: Token = Token(3);
 pub const LAN: Token = Token(4);
+pub const BROADCASTS: Token = Token(5);
 /// Control connections and their listeners have this token and those above it.
 pub const CONTROL: usize = 16;
 
@@ -37,6 +39,7 @@ pub struct Open {
     pub tun: Tun,
     pub ubus: Ubus,
     pub lan: Watch,
+    pub broadcasts: Broadcasts,
 }
 
 impl Open {
@@ -51,7 +54,8 @@ impl Open {
         let control = Control::open(config, poll.registry(), CONTROL)?;
         let (gre, tun) = (Gre::open()?, Tun::open(config)?);
         let (ubus, lan) = (Ubus::new(ubus, UBUS), Watch::open(file));
-        let open = Open { poll, signals, control, gre, tun, ubus, lan };
+        let broadcasts = Broadcasts::new(BROADCASTS);
+        let open = Open { poll, signals, control, gre, tun, ubus, lan, broadcasts };
         open.watch(SIGNALS, open.signals.descriptor())?;
         open.watch(GRE, open.gre.descriptor())?;
         open.watch_tun()?;

@@ -20,6 +20,9 @@ pub enum Socket {
     Device,
     /// The kernel's routing tables.
     Route,
+    /// Packets of one network device behind their link headers (packet(7)). None arrives before
+    /// `listen_on`.
+    Packet,
 }
 
 /// Opens a socket that never blocks and is not handed to other programs.
@@ -28,6 +31,7 @@ pub fn socket(which: Socket) -> io::Result<OwnedFd> {
         Socket::Gre => (libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_GRE),
         Socket::Device => (libc::AF_INET, libc::SOCK_DGRAM, 0),
         Socket::Route => (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+        Socket::Packet => (libc::AF_PACKET, libc::SOCK_DGRAM, 0),
     };
     let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: plain numbers go in, a new descriptor or -1 comes out.
@@ -94,6 +98,65 @@ const _: () = {
 /// `size` rounded up to whole machine words, as CMSG_ALIGN does.
 const fn aligned(size: usize) -> usize {
     size.next_multiple_of(size_of::<usize>())
+}
+
+/// One instruction of a filter: its code, where it goes on when a comparison is true and when it is
+/// false (instructions to be skipped), and its number.
+pub type Instruction = libc::sock_filter;
+
+/// Lets a socket only receive what the program passes (bpf(4), the classic kind).
+pub fn filter(socket: impl AsFd, program: &[Instruction]) -> io::Result<()> {
+    let len = program.len() as libc::c_ushort;
+    // The kernel only reads it.
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    let size = size_of_val(&program) as libc::socklen_t;
+    let (level, name, value) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &raw const program);
+    // SAFETY: `value` points to `size` octets, which point to `len` instructions; all of it lives
+    // until the call returns, and the kernel keeps a copy.
+    checked(unsafe {
+        libc::setsockopt(socket.as_fd().as_raw_fd(), level, name, value.cast(), size)
+    })
+}
+
+/// Lets a packet socket receive what comes in on the device with number `index` and has this
+/// EtherType.
+pub fn listen_on(socket: impl AsFd, index: u32, ether_type: u16) -> io::Result<()> {
+    let address = link_address(index, ether_type, [0; 6]);
+    let size = size_of_val(&address) as libc::socklen_t;
+    let (fd, address) = (socket.as_fd().as_raw_fd(), &raw const address);
+    // SAFETY: `address` points to `size` octets that live until the call returns.
+    checked(unsafe { libc::bind(fd, address.cast(), size) })
+}
+
+/// Sends `packet` in a frame of this EtherType to the hardware address `to`, out of the device with
+/// number `index`, by a packet socket.
+pub fn send_frame(
+    socket: impl AsFd,
+    packet: &[u8],
+    (index, ether_type, to): (u32, u16, [u8; 6]),
+) -> io::Result<()> {
+    let address = link_address(index, ether_type, to);
+    let size = size_of_val(&address) as libc::socklen_t;
+    let (fd, address) = (socket.as_fd().as_raw_fd(), &raw const address);
+    let (octets, flags) = (packet.as_ptr().cast(), libc::MSG_NOSIGNAL);
+    // SAFETY: both pointers come with the number of octets behind them, which are only read and
+    // live until the call returns.
+    let sent = unsafe { libc::sendto(fd, octets, packet.len(), flags, address.cast(), size) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn link_address(index: u32, ether_type: u16, to: [u8; 6]) -> libc::sockaddr_ll {
+    let mut hardware = [0; 8];
+    hardware[..6].copy_from_slice(&to);
+    libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as libc::c_ushort,
+        sll_protocol: ether_type.to_be(),
+        sll_ifindex: index as c_int,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 6,
+        sll_addr: hardware,
+    }
 }
 
 /// A network device: any IPv4 socket as the handle, and the device's name (netdevice(7)).

@@ -70,6 +70,8 @@ pub enum Step {
     Suspended,
     /// The caller sent a router advertisement or a redirect in IPv6.
     ActsAsRouter,
+    /// Broadcasts of the caller, or of a machine in the LAN, do not go on.
+    HeldBack(Discard),
     /// The call is over; `address` is the one under which it was online, if it ever was.
     Ended {
         cause: Cause,
@@ -97,6 +99,7 @@ impl Event {
             Step::Connected | Step::Refused(_) => LogLevel::Debug,
             Step::NoGre
             | Step::ActsAsRouter
+            | Step::HeldBack(_)
             | Step::LoginFailed { .. }
             | Step::CallRefused(_)
             | Step::Route { refused: Some(_), .. } => LogLevel::Warn,
@@ -109,6 +112,7 @@ impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.call_id {
             Some(call_id) => write!(f, "call {call_id} from {}: ", self.remote)?,
+            None if matches!(self.step, Step::HeldBack(_)) => write!(f, "LAN, {}: ", self.remote)?,
             None => write!(f, "connection from {}: ", self.remote)?,
         }
         match &self.step {
@@ -137,6 +141,7 @@ impl Display for Event {
             Step::Route { network, refused: Some(why) } => {
                 write!(f, "{network} is not routed to the caller: {why}")
             }
+            Step::HeldBack(why) => write!(f, "broadcasts are held back: {}", why.words()),
             Step::Suspended => f.write_str("the caller renegotiates, packets wait"),
             Step::Ended { cause, name, seconds, traffic, .. } => {
                 fmt_ended(f, *cause, name, *seconds, traffic)

@@ -14,7 +14,7 @@ use crate::proto::tunnel::Place;
 use crate::reason::{Cause, Discard};
 use crate::time::{Instant, due};
 use crate::wire::ppp::{frame_header, protocol, protocol_field};
-use crate::wire::{Error, gre, ipv4};
+use crate::wire::{Error, gre, ipv4, udp};
 
 /// What became of a received packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Taken {
     Tun,
     /// It now is our answer to its sender, and starts at the GRE header.
     Gre(Path),
+    /// It is a broadcast: `Server::poll_relay` has its copies.
+    Relay,
     /// It is used up.
     Nothing,
 }
@@ -137,7 +139,9 @@ impl Server<'_> {
         // So is one that was opened and must not pass.
         let is_inner = matches!(
             taken,
-            Ok(Taken::Tun | Taken::Gre(_)) | Err(Discard::InnerForbidden | Discard::RateUp)
+            Ok(Taken::Tun | Taken::Gre(_) | Taken::Relay)
+                | Err(Discard::InnerForbidden | Discard::RateUp)
+                | Err(Discard::RelayRate | Discard::RelayLoop)
         );
         if is_inner || is_near && is_sense {
             if let Some(call) = self.table.get_mut(slot) {
@@ -268,6 +272,12 @@ impl Server<'_> {
             return Err(Discard::InnerSource);
         }
         packet.truncate(header.total_len);
+        if header.protocol == udp::PROTOCOL
+            && let Some(taken) = self.take_broadcast(slot, &header, packet, now)
+        {
+            return taken;
+        }
+        let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
         if call.grant.is_limited() {
             let Server { config, leases, routes, lan, .. } = self;
             let places = Places { config, leases, routes, lan };

@@ -35,6 +35,8 @@ pub struct Grant {
     /// What is not as free as it could be: nearly every call has no such bit, and this is the one
     /// test that its packets pay for.
     limits: u8,
+    /// Broadcasts are relayed.
+    relay: bool,
     up: Bucket,
     down: Bucket,
     /// Milliseconds without inner packets, and from the start, until the call ends; 0 is never.
@@ -56,6 +58,26 @@ impl Grant {
         self.limits != 0
     }
 
+    /// Whether broadcasts pass from and to the caller.
+    pub fn relays(&self) -> bool {
+        self.relay
+    }
+
+    /// Whether everything of the LAN is free.
+    pub fn reaches_lan(&self) -> bool {
+        self.limits & NO_LAN == 0
+    }
+
+    /// Whether other callers are free.
+    pub fn reaches_callers(&self) -> bool {
+        self.limits & NO_CALLERS == 0
+    }
+
+    /// Whether a broadcast of so many octets may go to the caller. It is no sign of life.
+    pub fn admits_broadcast(&mut self, octets: usize, now: Instant) -> bool {
+        self.down.admits(octets, now)
+    }
+
     /// The rights are these from now on.
     pub(super) fn set(&mut self, rights: &Rights, now: Instant) {
         self.up.set(rights.rate_up, now);
@@ -67,6 +89,7 @@ impl Grant {
         self.session = u64::from(rights.session_timeout) * MINUTE_MS;
         let metered = !self.up.is_open() || !self.down.is_open() || self.idle != 0;
         let bit = |is_set, bit| if is_set { bit } else { 0 };
+        self.relay = rights.relay;
         self.limits = bit(!rights.lan, NO_LAN)
             | bit(!rights.internet, NO_INTERNET)
             | bit(!rights.callers, NO_CALLERS)

@@ -8,6 +8,7 @@ use super::ipv6::Ipv6;
 use super::lan::Lan;
 use super::leases::Leases;
 use super::link::{Outcome, Turn};
+use super::relay::Relay;
 use super::reorder::Reorder;
 use super::routes::Routes;
 use super::shutdown::Stopping;
@@ -45,6 +46,7 @@ pub struct Server<'a> {
     pub(super) frames: Frames<'a>,
     pub(super) reorder: Reorder<'a>,
     pub(super) backoff: Backoff,
+    pub(super) relay: Relay,
     pub(super) random: Random,
     pub(super) ack_queue: Deque<u16, ACK_QUEUE>,
     pub(super) discards: Discards,
@@ -72,6 +74,7 @@ impl<'a> Server<'a> {
             frames: Frames::new(storage.frames),
             reorder: Reorder::new(storage.held),
             backoff: Backoff::new(),
+            relay: Relay::new(),
             random: Random::new(seed),
             ack_queue: Deque::new(),
             discards: Discards::default(),

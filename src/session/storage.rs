@@ -45,4 +45,4 @@ const _: () = assert!(size_of::<Session>() <= 2400);
 const _: () = assert!(size_of::<Control>() <= 1024);
 const _: () = assert!(size_of::<Held>() <= 1600);
 const _: () = assert!(size_of::<Frame>() <= 1536);
-const _: () = assert!(size_of::<Server>() <= 64 * 1024);
+const _: () = assert!(size_of::<Server>() <= 72 * 1024);

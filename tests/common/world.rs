@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use pptp::config::{Config, Mppe, User};
 use pptp::packet::Packet;
 use pptp::session::{
-    Control, Event, Forward, Frame, Held, Path, Server, Session, Sizes, Step, Storage, Taken,
+    Control, Event, Forward, Frame, Held, Path, Relayed, Server, Session, Sizes, Step, Storage,
+    Taken,
 };
 use pptp::time::Instant;
 use pptp::wire::{gre, ppp};
@@ -89,6 +90,8 @@ pub struct World<'a> {
     pub callers: Vec<Caller>,
     /// What came out of the TUN.
     pub tun: Vec<Vec<u8>>,
+    /// Broadcasts that went to the LAN.
+    pub lan: Vec<Vec<u8>>,
     pub events: Vec<Event>,
     /// GRE packets that the server sent.
     pub gre_sent: usize,
@@ -107,6 +110,7 @@ impl<'a> World<'a> {
             dice: Dice::new(seed),
             callers: Vec::new(),
             tun: Vec::new(),
+            lan: Vec::new(),
             events: Vec::new(),
             gre_sent: 0,
             gre_octets: 0,
@@ -341,9 +345,31 @@ impl<'a> World<'a> {
         match taken {
             Taken::Tun => self.tun.push(octets),
             Taken::Gre(path) => self.route(path, octets),
+            Taken::Relay => self.relay(),
             Taken::Nothing => return false,
         }
         true
+    }
+
+    /// A packet that somebody in the LAN sent to everybody. The error is the server's.
+    pub fn send_lan(&mut self, octets: &[u8]) -> Result<(), pptp::reason::Discard> {
+        assert!(self.packet.set(octets));
+        let result = self.server.handle_lan(&mut self.packet, self.now);
+        self.relay();
+        self.flush();
+        result
+    }
+
+    /// Hands out the copies of a broadcast.
+    fn relay(&mut self) {
+        while let Some(to) = self.server.poll_relay(&mut self.packet, self.now) {
+            let octets = self.packet.data().to_vec();
+            match to {
+                Relayed::Gre(path) => self.route(path, octets),
+                Relayed::Tun => self.tun.push(octets),
+                Relayed::Lan => self.lan.push(octets),
+            }
+        }
     }
 
     fn release(&mut self) -> bool {

@@ -17,6 +17,7 @@ mod open;
 mod outages;
 mod personalities;
 mod policies;
+mod relay;
 mod renegotiation;
 mod replay;
 mod rights;

@@ -17,7 +17,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SESSION = "00000000000000000000000000000000"
 STATUS = {"version": str, "uptime": int, "listening": list, "device": str, "local_ip": str,
           "pool": str, "max_sessions": int, "zone": str, "lan": dict, "zone_joined": bool,
-          "leased": int,
+          "leased": int, "relayed": int,
           "discards": dict, "causes": dict, "sessions": list}
 
 

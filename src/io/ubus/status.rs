@@ -39,6 +39,7 @@ pub fn put_status(context: &Context, answer: &mut Table) {
     answer.table("lan", |table| put_lan(context, table));
     answer.bool("zone_joined", context.zone_joined);
     answer.u32("leased", server.leased() as u32);
+    answer.u32("relayed", server.relayed());
     answer.table("discards", |table| {
         for &why in Discard::ALL {
             table.u64(why.name(), server.discards().of(why).into());

@@ -12,6 +12,7 @@ mod control;
 mod inner;
 mod input;
 mod negotiation;
+mod relay;
 mod server;
 mod ubus;
 mod wire;
@@ -21,6 +22,7 @@ pub use config::config;
 pub use control::control;
 pub use inner::ipv4;
 pub use negotiation::{ccp, ipcp, lcp};
+pub use relay::relay;
 pub use server::server;
 pub use ubus::ubus;
 pub use wire::{chap, gre, mppe_header, ppp, pptp};
@@ -28,7 +30,7 @@ pub use wire::{chap, gre, mppe_header, ppp, pptp};
 /// A target: its name is that of its folder in corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 15] = [
+pub const ALL: [Target; 16] = [
     ("pptp", pptp),
     ("gre", gre),
     ("ppp", ppp),
@@ -43,5 +45,6 @@ pub const ALL: [Target; 15] = [
     ("arc4", arc4),
     ("mppe", mppe),
     ("ubus", ubus),
+    ("relay", relay),
     ("server", server),
 ];

@@ -7,7 +7,7 @@ use pptp::config::{Config, Duplicate, Mppe, Pool, User};
 use pptp::limits::{CONTROL_OUTPUT, EVENTS, FRAMES, LOGINS};
 use pptp::packet::Packet;
 use pptp::proto::mppe::Strength;
-use pptp::session::{ControlId, Path, Server, Taken};
+use pptp::session::{ControlId, Path, Relayed, Server, Taken};
 use pptp::time::Instant;
 use pptp::wire::pptp::{Header, Message};
 use pptp::wire::{gre, ipv4, ppp};
@@ -271,8 +271,24 @@ impl Bed<'_> {
         match taken {
             Taken::Tun => self.check_tun(),
             Taken::Gre(path) => self.check_gre(path),
+            Taken::Relay => self.check_relay(),
             Taken::Nothing => {}
         }
+    }
+
+    /// The copies of a broadcast: no call gets its own, and the LAN gets none since none is known.
+    fn check_relay(&mut self) {
+        let calls = self.server.sessions().count();
+        let mut copies = 0;
+        while let Some(to) = self.server.poll_relay(&mut self.packet, self.now) {
+            match to {
+                Relayed::Tun => self.check_tun(),
+                Relayed::Gre(path) => self.check_gre(path),
+                Relayed::Lan => panic!("a broadcast for nobody"),
+            }
+            copies += 1;
+        }
+        assert!(copies <= calls, "{copies} copies for {calls} calls");
     }
 
     fn check_tun(&mut self) {

@@ -73,6 +73,14 @@ function checkName(max, also) {
 		_('At most %d letters, digits or any of %s').format(max, also);
 }
 
+function checkPorts(value) {
+	const [ , first, last ] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value) || [];
+	const isPort = (text) => text > 0 && text < 65536;
+
+	return value == 'none' || (isPort(first) && (last == null || (isPort(last) && +first <= +last))) ||
+		_('Enter a port such as 6112, or a range such as 27015-27030.');
+}
+
 function checkPool(value) {
 	const range = address.parseRange(value);
 
@@ -115,6 +123,19 @@ const SERVER = [
 		_('Up to 8 networks such as 192.168.5.0/24 that callers without "Use default gateway on remote network" send into the tunnel. The LAN and the callers\' own range are told anyway.')),
 	number('addresses', 'mtu', '1400', 576, 1456, _('Largest packet (MTU)'),
 		_('Octets of the largest packet inside the tunnel. Smaller is slower, but helps where web pages hang.')),
+
+	flag('games', 'relay', '1', _('Pass broadcasts on'),
+		_('Games find each other, and Windows computers too: what one machine says to all goes from the LAN to callers, from callers to the LAN, and among callers.')),
+	list('games', 'relay_ports', '1-65535', checkPorts, _('Ports that pass'),
+		_('UDP ports or ranges of them, up to 16. The ports of a single game are enough for that game.')),
+	list('games', 'relay_deny', '7 19 520', checkPorts, _('Ports that do not pass'),
+		_('Whatever stands above. The word none: none of them. DHCP (67 and 68) never passes.')),
+	number('games', 'relay_rate', '30', 1, 250, _('Broadcasts per second'),
+		_('More of one machine do not pass, so that a storm in one place does not become one everywhere.')),
+	flag('games', 'relay_mdns', '0', _('Printers and Apple devices'),
+		_('What they announce by multicast DNS passes too.')),
+	flag('games', 'relay_ssdp', '0', _('Media players and TV sets'),
+		_('What they announce by SSDP (UPnP) passes too.')),
 
 	choice('security', 'mppe', 'required', {
 		required: _('Required: callers without encryption are refused'),
@@ -173,7 +194,7 @@ return baseclass.extend({
 
 	// The tabs in order.
 	tabs: [
-		[ 'basic', _('Basics') ], [ 'addresses', _('Addresses') ], [ 'security', _('Security') ],
+		[ 'basic', _('Basics') ], [ 'addresses', _('Addresses') ], [ 'games', _('LAN games') ], [ 'security', _('Security') ],
 		[ 'limits', _('Limits and times') ], [ 'expert', _('Expert') ]
 	],
 

@@ -58,6 +58,8 @@ const ROWS = [
 		_('The router itself, the computers at home and all other private networks; and these reach the caller. Without it the router still answers DNS, DHCP and pings.')),
 	flag('internet', _('Reaches the Internet'), _('Through this router.')),
 	flag('callers', _('Reaches other callers'), _('And the networks behind them. Both accounts need it.')),
+	flag('relay', _('LAN games'),
+		_('Broadcasts pass from and to the caller, as far as it reaches the LAN and other callers.')),
 	list('route', checkNetwork, _('Networks behind the caller'),
 		_('For a router that dials in and brings its own network, such as 192.168.5.0/24. Up to 4.')),
 	number('rate_up', RATE_MAX, _('Rate from the caller'), _('Kilobits per second. 0: as fast as it goes.')),
