@@ -8,7 +8,7 @@ const DAY: u16 = 24 * 60;
 /// Minutes of a week, which begins on Monday at 00:00.
 pub const WEEK: u16 = 7 * DAY;
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DAYS: &[u8] = b"montuewedthufrisatsun";
 
 /// Days of the week and a time of day on each of them. A time that ends before it begins ends on
 /// the next day.
@@ -52,7 +52,8 @@ impl Span {
 
 /// The bits of `mon` or `fri-mon`.
 fn days_of(text: &str) -> Option<u32> {
-    let place = |name: &str| DAYS.iter().position(|day| day.eq_ignore_ascii_case(name));
+    let place =
+        |name: &str| DAYS.chunks_exact(3).position(|day| day.eq_ignore_ascii_case(name.as_bytes()));
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (place(first)?, place(last)?);
     let count = (last + 7 - first) % 7;

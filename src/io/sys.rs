@@ -424,15 +424,18 @@ pub fn each_address(handle: impl AsFd, mut each: impl FnMut(&CStr, Ipv4Addr)) ->
     Ok(())
 }
 
+/// Whether the environment names a time zone.
+pub fn has_time_zone() -> bool {
+    // SAFETY: both are C strings; what getenv returns is not looked into.
+    unsafe { !libc::getenv(c"TZ".as_ptr()).is_null() }
+}
+
 /// Sets the time zone of this process, as POSIX writes it: `CET-1CEST,M3.5.0,M10.5.0/3`.
-pub fn set_time_zone(zone: &str) {
-    if zone.contains('\0') {
-        return;
-    }
-    // SAFETY: nothing else reads the environment meanwhile: this program has one thread, and its
-    // tests touch the environment in one of them only. tzset reads it and takes no pointers.
+pub fn set_time_zone(zone: &CStr) {
+    // SAFETY: both are C strings, which setenv copies. Nothing reads the environment meanwhile: this
+    // program has one thread.
     unsafe {
-        std::env::set_var("TZ", zone);
+        libc::setenv(c"TZ".as_ptr(), zone.as_ptr(), 1);
         tzset();
     }
 }

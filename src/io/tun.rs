@@ -77,31 +77,25 @@ impl Tun {
     /// that had a route, which somebody may have removed.
     pub fn route(&mut self, server: &Server, anew: bool) {
         let wanted: Vec<Network> = server.routes().map(|(network, _)| network).collect();
-        if let Err(failure) = self.route_to(&wanted, anew, server.config()) {
-            warn!("{failure}");
+        let before = mem::replace(&mut self.routed, wanted);
+        if before.is_empty() && self.routed.is_empty() {
+            return;
         }
-    }
-
-    fn route_to(&mut self, wanted: &[Network], anew: bool, config: &Config) -> Result<(), Failure> {
-        let before = mem::replace(&mut self.routed, wanted.to_vec());
-        if wanted.is_empty() && before.is_empty() {
-            return Ok(());
-        }
-        let name = config.device.as_str();
-        let index = Device(self.handle.as_fd(), name).index();
-        let index = index.doing(format_args!("look up the number of {name}"))?;
-        let mut netlink = Netlink::open().doing("open a netlink socket")?;
-        for network in before.iter().filter(|network| !wanted.contains(network)) {
-            // It may be gone already, by hand or with its device.
-            if let Err(error) = route::remove(&mut netlink, *network, index) {
-                debug!("route to {network} not removed: {error}");
+        let index = Device(self.handle.as_fd(), &server.config().device).index();
+        let (Ok(index), Ok(mut netlink)) = (index, Netlink::open()) else { return };
+        for network in &before {
+            if !self.routed.contains(network) {
+                // It may be gone already, by hand or with its device.
+                let _gone = route::remove(&mut netlink, *network, index);
             }
         }
-        for network in wanted.iter().filter(|network| anew || !before.contains(network)) {
-            let what = format_args!("add the route to {network}");
-            route::add(&mut netlink, *network, index).doing(what)?;
+        for network in &self.routed {
+            if (anew || !before.contains(network))
+                && let Err(error) = route::add(&mut netlink, *network, index)
+            {
+                warn!("no route to {network}: {error}");
+            }
         }
-        Ok(())
     }
 
     /// Reads one packet.

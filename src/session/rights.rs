@@ -252,9 +252,11 @@ impl Server<'_> {
 
     /// Gives a call the rights of its account.
     pub(super) fn grant(&mut self, slot: u16, now: Instant) {
-        let Some(rights) = self.user_of(slot).map(|user| user.rights.clone()) else { return };
-        if let Some(call) = self.table.get_mut(slot) {
-            call.grant.set(&rights, now);
+        let Server { config, table, .. } = self;
+        let Some(call) = table.get_mut(slot) else { return };
+        let own = config.users.iter().find(|user| call.user.as_ref() == Some(&user.name));
+        if let Some(user) = own {
+            call.grant.set(&user.rights, now);
         }
     }
 
