@@ -220,6 +220,34 @@ module.exports = {
 		assert.equal((await sections('user'))[0].ip, '192.168.77.51');
 	},
 
+	async 'what an account may do: wrong values are refused, and only what was changed is written'(browser) {
+		await reset();
+		await inWindow(browser, 'root', async (window) => {
+			await window.open('accounts');
+			await row(window, 'alice').locator('.cbi-button-edit').click();
+			await window.page.locator('.modal [data-name="lan"] input[type=checkbox]').uncheck({ force: true });
+
+			const input = window.page.locator('.modal [data-name="rate_up"] input');
+
+			for (const [ value, isRight ] of [ [ 'x', false ], [ '-1', false ], [ '10000001', false ], [ '512', true ] ]) {
+				await input.fill(value);
+				await input.dispatchEvent('keyup');
+				await input.blur();
+				assert.equal(await input.evaluate((node) => node.classList.contains('cbi-input-invalid')), !isRight, value);
+			}
+
+			await save(window);
+			await window.modalGone();
+			await window.apply();
+		});
+
+		const [ alice ] = await sections('user');
+		const { lan, rate_up: rate } = alice;
+
+		assert.deepEqual([ lan, rate ], [ '0', '512' ]);
+		[ 'internet', 'callers', 'rate_down', 'route', 'hours', 'idle_timeout' ].forEach((name) => assert(!(name in alice), name));
+	},
+
 	async 'an account is disabled and deleted; the other stays as it was'(browser) {
 		await reset();
 		await inWindow(browser, 'root', async (window) => {

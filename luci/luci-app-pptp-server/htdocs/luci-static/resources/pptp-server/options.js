@@ -46,9 +46,9 @@ function checkServer(value) {
 
 function checkNetwork(value) {
 	const [ first, bits ] = String(value).split('/');
-	const number = address.parse(first);
+	const start = address.parse(first);
 
-	return (number != null && address.isHost(number) && /^([1-9]|[12]\d|3[0-2])$/.test(bits) && number % 2 ** (32 - bits) == 0) ||
+	return (start != null && address.isHost(start) && /^([1-9]|[12]\d|3[0-2])$/.test(bits) && start % 2 ** (32 - bits) == 0) ||
 		_('Enter a network such as 192.168.5.0/24: its first address, a slash, and the length of its prefix.');
 }
 

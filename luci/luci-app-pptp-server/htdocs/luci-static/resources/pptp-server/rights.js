@@ -10,10 +10,10 @@ const RATE_MAX = 10000000;
 // The range of addresses of 192.168.5.0/24; null when the text is no network of machines.
 function parseNetwork(text) {
 	const [ , first, bits ] = /^([\d.]+)\/([1-9]\d?)$/.exec(text) || [];
-	const number = bits <= 32 ? address.parse(first) : null;
-	const range = number == null ? null : address.network(first, +bits);
+	const start = bits <= 32 ? address.parse(first) : null;
+	const range = start == null ? null : address.network(first, +bits);
 
-	return (range && range.first == number && address.isHost(range.first) && address.isHost(range.last)) ? range : null;
+	return (range && range.first == start && address.isHost(range.first) && address.isHost(range.last)) ? range : null;
 }
 
 function checkNetwork(text) {
@@ -78,9 +78,9 @@ return baseclass.extend({
 
 	// The items of a list. An item of hours has blanks in it, also where it is not written as a list.
 	items(row, given) {
-		const list = (row.name == 'hours' && given && !Array.isArray(given)) ? [ given ] : L.toArray(given);
+		const found = (row.name == 'hours' && given && !Array.isArray(given)) ? [ given ] : L.toArray(given);
 
-		return list.length ? list : null;
+		return found.length ? found : null;
 	},
 
 	// Whether a network of the account `id` clashes with the server's section or other accounts.
