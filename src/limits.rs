@@ -131,6 +131,10 @@ pub const RELAY_SOURCES: usize = 64;
 /// Broadcasts that are remembered for a moment to know them again: 16 octets each.
 pub const RELAY_MEMORY: usize = 128;
 
+/// Addresses of the LAN that are asked for there at once, and those that are known to be in use: 8
+/// and 16 octets each.
+pub const LAN_ADDRESSES: usize = 32;
+
 /// Local addresses to listen on.
 pub const LISTEN: usize = 8;
 

@@ -107,6 +107,7 @@ reasons! {
         NetworkRefused "network_refused" "the caller refuses IPCP, the protocol for IPv4 (Windows shows 720)",
         PoolExhausted "pool_exhausted" "every address of the pool is in use",
         AddressInUse "address_in_use" "the account's fixed address is in use by another call",
+        AddressTaken "address_taken" "the account's fixed address is in use by a machine of the LAN",
         LoginTimeout "login_timeout" "the call was not open within login_timeout",
         IdleTimeout "idle_timeout" "no packets passed for the account's idle_timeout",
         SessionTimeout "session_timeout" "the account's session_timeout is over",

@@ -17,9 +17,9 @@ use super::netlink::device::{self, Address, Address6, Link};
 use super::{conflict, uci};
 
 /// Milliseconds between news and the look at what is there now: they seldom come alone.
-const SETTLE_MS: u64 = 100;
+const SETTLE_MS: u64 = 50;
 /// Milliseconds from one look to the next.
-const PAUSE_MS: u64 = 1000;
+const PAUSE_MS: u64 = 500;
 
 /// A device of the LAN that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,11 @@ impl Watch {
     /// The LAN's main device, while it is there.
     pub fn device(&self) -> Option<&Device> {
         self.facts.devices.first().filter(|device| Some(&device.name) == self.names.first())
+    }
+
+    /// The LAN's devices that are there.
+    pub fn devices(&self) -> &[Device] {
+        &self.facts.devices
     }
 
     /// The device of the LAN in whose network `address` is.

@@ -1,6 +1,7 @@
 //! The world outside of the protocol: the one loop that waits for sockets, the TUN device, signals
 //! and time, and hands everything to the library's `Server`.
 
+pub mod arp;
 pub mod broadcasts;
 pub mod clock;
 pub mod conflict;
@@ -38,7 +39,7 @@ use self::clock::Clock;
 use self::failure::{Doing, Failure};
 use self::hook::Hooks;
 use self::hours::Hours;
-use self::open::{BROADCASTS, GRE, LAN, Open, SIGNALS, TUN, UBUS};
+use self::open::{ARP, BROADCASTS, GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::proxy::Proxy;
 use self::signal::Signal;
 use self::tun::Tun;
@@ -137,6 +138,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.wait(now)?;
         let now = self.clock.now();
         self.lan(now);
+        self.may_answer |= self.open.arp.turn(self.server, now);
         self.control(now);
         self.gre(now);
         self.tun(now)?;
@@ -179,9 +181,12 @@ impl<'w, 'a> World<'w, 'a> {
             self.hooks.take(&event, self.server.config(), &mut self.open.ubus, now);
             happened = true;
         }
+        while let Some(wish) = self.server.poll_probe() {
+            self.open.arp.ask(wish, &self.open.lan);
+        }
         if happened {
             self.open.broadcasts.look_again();
-            self.proxy.update(self.server, &self.open.lan, false);
+            self.proxy.update(self.server, &self.open.lan, &self.open.arp, false);
             // A login, or a call's end, has left keys on the stack.
             sys::forget_stack();
         }
@@ -206,6 +211,7 @@ impl<'w, 'a> World<'w, 'a> {
                 UBUS => self.open.ubus.ready(event),
                 LAN => self.open.lan.ready(),
                 BROADCASTS => self.ready.broadcasts = true,
+                ARP => self.open.arp.ready(),
                 _ => self.open.control.ready(event),
             }
         }
@@ -215,6 +221,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn time_to_wait(&self, now: Instant) -> Option<Duration> {
         let ready = &self.ready;
         let more = self.open.control.has_more() || self.open.ubus.has_more();
+        let more = more || self.open.arp.has_more();
         if ready.signals || ready.gre || ready.tun || ready.broadcasts || more {
             return Some(Duration::ZERO);
         }
@@ -243,7 +250,9 @@ impl<'w, 'a> World<'w, 'a> {
     fn lan(&mut self, now: Instant) {
         if self.open.lan.turn(self.server.config(), now) {
             self.server.lan_changed(self.open.lan.lan());
-            self.proxy.update(self.server, &self.open.lan, true);
+            let Open { lan, arp, poll, .. } = &mut self.open;
+            arp.follow(self.server, lan, poll.registry());
+            self.proxy.update(self.server, lan, arp, true);
             self.ipv6(now);
             self.open.broadcasts.look_again();
         }

@@ -8,6 +8,7 @@ use mio::{Interest, Poll, Token};
 use pptp::config::Config;
 use pptp::session::Sizes;
 
+use super::arp::Ears;
 use super::broadcasts::Broadcasts;
 use super::control::Control;
 use super::failure::{Doing, Failure};
@@ -24,6 +25,7 @@ pub const TUN: Token = Token(2);
 pub const UBUS: Token = Token(3);
 pub const LAN: Token = Token(4);
 pub const BROADCASTS: Token = Token(5);
+pub const ARP: Token = Token(8);
 /// Control connections and their listeners have this token and those above it.
 pub const CONTROL: usize = 16;
 
@@ -40,6 +42,7 @@ pub struct Open {
     pub ubus: Ubus,
     pub lan: Watch,
     pub broadcasts: Broadcasts,
+    pub arp: Ears,
 }
 
 impl Open {
@@ -54,8 +57,8 @@ impl Open {
         let control = Control::open(config, poll.registry(), CONTROL)?;
         let (gre, tun) = (Gre::open()?, Tun::open(config)?);
         let (ubus, lan) = (Ubus::new(ubus, UBUS), Watch::open(file));
-        let broadcasts = Broadcasts::new(BROADCASTS);
-        let open = Open { poll, signals, control, gre, tun, ubus, lan, broadcasts };
+        let (arp, broadcasts) = (Ears::new(ARP), Broadcasts::new(BROADCASTS));
+        let open = Open { poll, signals, control, gre, tun, ubus, lan, broadcasts, arp };
         open.watch(SIGNALS, open.signals.descriptor())?;
         open.watch(GRE, open.gre.descriptor())?;
         open.watch_tun()?;

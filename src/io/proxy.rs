@@ -8,6 +8,7 @@ use log::{debug, warn};
 use pptp::config::LanMode;
 use pptp::session::Server;
 
+use super::arp::Ears;
 use super::lan::Watch;
 use super::netlink::Netlink;
 use super::netlink::neighbour::{self, Entry};
@@ -26,13 +27,16 @@ pub struct Proxy {
 impl Proxy {
     /// Answers for who is online now. `afresh` says that the LAN's device may have been down or
     /// made anew in the meantime, which the kernel's entries do not survive.
-    pub fn update(&mut self, server: &Server, lan: &Watch, afresh: bool) {
+    pub fn update(&mut self, server: &Server, lan: &Watch, arp: &Ears, afresh: bool) {
         let wanted = wanted(server, lan);
         if self.swept && !afresh && wanted == self.entries {
             return;
         }
         match self.put(wanted, afresh) {
-            Ok(()) => self.told = false,
+            Ok(new) => {
+                self.told = false;
+                new.iter().for_each(|&(_, address)| arp.announce(address, lan));
+            }
             Err(error) if mem::replace(&mut self.told, true) => debug!("proxy neighbours: {error}"),
             Err(error) => warn!("machines of the LAN will not find callers: {error}"),
         }
@@ -45,7 +49,8 @@ impl Proxy {
         }
     }
 
-    fn put(&mut self, wanted: Vec<Entry>, afresh: bool) -> io::Result<()> {
+    /// Makes the kernel's entries those of `wanted`. Returns the new ones.
+    fn put(&mut self, wanted: Vec<Entry>, afresh: bool) -> io::Result<Vec<Entry>> {
         let mut netlink = Netlink::open()?;
         if !self.swept {
             self.entries = neighbour::ours(&mut netlink)?;
@@ -53,10 +58,11 @@ impl Proxy {
             self.swept = true;
         }
         let before = mem::take(&mut self.entries);
-        let is_new = |entry: &Entry| afresh || before.binary_search(entry).is_err();
+        let is_new = |entry: &Entry| before.binary_search(entry).is_err();
         let mut result = Ok(());
         for &entry in &wanted {
-            match if is_new(&entry) { neighbour::add(&mut netlink, entry) } else { Ok(()) } {
+            let adds = afresh || is_new(&entry);
+            match if adds { neighbour::add(&mut netlink, entry) } else { Ok(()) } {
                 Ok(()) => self.entries.push(entry),
                 failed => result = failed,
             }
@@ -64,7 +70,7 @@ impl Proxy {
         for &entry in before.iter().filter(|entry| wanted.binary_search(entry).is_err()) {
             result = result.and(neighbour::remove(&mut netlink, entry));
         }
-        result
+        result.map(|()| self.entries.iter().copied().filter(is_new).collect())
     }
 }
 

@@ -79,7 +79,7 @@ impl Server<'_> {
 
     fn welcome(&mut self, slot: u16, user: &User, proof: Proof, flags: u8, now: Instant) {
         let name = ShownName::new(user.name.as_bytes());
-        match self.lease(slot, user) {
+        match self.lease(slot, user, now) {
             Ok(address) => {
                 let addresses = self.addresses(address);
                 self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
@@ -90,6 +90,7 @@ impl Server<'_> {
                     call.link.login(proof, flags, addresses, turn);
                 });
                 self.tell(slot, Step::LoggedIn { name });
+                self.assign(slot, now);
             }
             Err(cause) => {
                 self.step(slot, now, |call: &mut Call, turn: &mut Turn| {
@@ -103,7 +104,7 @@ impl Server<'_> {
 
     /// The account's own address, or one of the pool. A call that logs in again keeps its lease
     /// if it is still the same account.
-    fn lease(&mut self, slot: u16, user: &User) -> Result<Ipv4Addr, Cause> {
+    fn lease(&mut self, slot: u16, user: &User, now: Instant) -> Result<Ipv4Addr, Cause> {
         let call = self.table.get(slot).ok_or(Cause::AuthTimeout)?;
         if let Some(address) = call.lease.filter(|_| call.is_of(user)) {
             return Ok(address);
@@ -116,16 +117,12 @@ impl Server<'_> {
             Some(address) => {
                 self.leases.take(address, slot).then_some(address).ok_or(Cause::AddressInUse)?
             }
-            None => {
-                let (users, local) = (&self.config.users, self.config.local_ip);
-                let reserved =
-                    |address| address == local || users.iter().any(|user| user.ip == Some(address));
-                self.leases.take_any(slot, reserved).ok_or(Cause::PoolExhausted)?
-            }
+            None => self.take_free(slot, now).ok_or(Cause::PoolExhausted)?,
         };
         if let Some(call) = self.table.get_mut(slot) {
             call.lease = Some(address);
         }
+        self.begin_probe(slot, 0, now);
         Ok(address)
     }
 
@@ -135,7 +132,7 @@ impl Server<'_> {
         self.backoff.forgive(source, name)
     }
 
-    fn addresses(&self, peer: Ipv4Addr) -> Addresses {
+    pub(super) fn addresses(&self, peer: Ipv4Addr) -> Addresses {
         let Config { local_ip, dns, wins, .. } = &self.config;
         let pair = |list: &[Ipv4Addr]| [list.first().copied(), list.get(1).copied()];
         Addresses { local: *local_ip, peer, dns: pair(dns), nbns: pair(wins) }
@@ -178,7 +175,7 @@ impl Server<'_> {
 
 impl Call {
     /// Whether the call is logged in as `user`, and not on its way out.
-    fn is_of(&self, user: &User) -> bool {
+    pub(super) fn is_of(&self, user: &User) -> bool {
         self.link.cause().is_none() && self.user.as_ref() == Some(&user.name)
     }
 }

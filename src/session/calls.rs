@@ -37,7 +37,8 @@ impl Call {
         let link = earlier(self.link.poll_timeout(), deadline(self.open_by, "login time"));
         let host = earlier(self.host.poll_timeout(), deadline(self.no_gre_at, "no GRE"));
         let link = earlier(link, self.limit_deadline());
-        earlier(link, earlier(self.ack_deadline(), host))
+        let probe = deadline(self.probe.map(|probe| probe.at), "ARP probe");
+        earlier(earlier(link, probe), earlier(self.ack_deadline(), host))
     }
 
     /// When an acknowledgment must go alone. Once queued it goes out with the next packets, and the
@@ -140,6 +141,7 @@ impl Server<'_> {
                 user: None,
                 name: ShownName::default(),
                 lease: None,
+                probe: None,
                 host: Host::default(),
                 grant: Grant::default(),
                 mtu: self.config.mtu,
@@ -247,6 +249,9 @@ impl Server<'_> {
             self.leases.release(address);
             self.remove_routes(slot);
         }
+        if let Some(call) = self.table.get_mut(slot) {
+            call.probe = None;
+        }
     }
 
     /// The call is over: tells the peer by Call-Disconnect-Notify, and frees everything.
@@ -306,6 +311,7 @@ impl Server<'_> {
         if advertise {
             self.advertise(slot, now);
         }
+        self.probe_timeout(slot, now);
         if dead {
             self.control_mut(control).hurry(now);
         }

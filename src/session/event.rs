@@ -62,6 +62,8 @@ pub enum Step {
     LoginFailed { name: ShownName, cause: Cause },
     /// MPPE is on in both directions: how we receive, and how we send.
     Encrypted { receive: Method, send: Method },
+    /// A machine of the LAN has the address that the call was to get, or has.
+    Conflict { address: Ipv4Addr },
     /// Packets pass.
     Open { name: ShownName, address: Ipv4Addr, mtu: u16, encrypted: bool },
     /// A network is behind the caller, or why it is not.
@@ -99,6 +101,7 @@ impl Event {
             Step::Connected | Step::Refused(_) => LogLevel::Debug,
             Step::NoGre
             | Step::ActsAsRouter
+            | Step::Conflict { .. }
             | Step::HeldBack(_)
             | Step::LoginFailed { .. }
             | Step::CallRefused(_)
@@ -130,6 +133,9 @@ impl Display for Event {
                 write!(f, "login as \"{}\" failed: {}", name.as_str(), cause.words())
             }
             Step::Encrypted { receive, send } => fmt_encrypted(f, *receive, *send),
+            Step::Conflict { address } => {
+                write!(f, "{address} is in use by a machine of the LAN")
+            }
             Step::Open { name, address, mtu, encrypted } => {
                 let how = if *encrypted { "encrypted" } else { "NOT ENCRYPTED" };
                 write!(f, "\"{}\" is online as {address}, mtu {mtu}, {how}", name.as_str())

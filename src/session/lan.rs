@@ -23,6 +23,13 @@ impl Lan {
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
+
+    /// Whether `address` is this machine's own, or one of a network that no machine can have.
+    pub fn reserves(&self, address: Ipv4Addr) -> bool {
+        let edges = |network: &Network| [network.address, network.broadcast()];
+        let is_edge = |network: &Network| network.prefix < 31 && edges(network).contains(&address);
+        self.address == Some(address) || self.networks.iter().any(is_edge)
+    }
 }
 
 impl Server<'_> {

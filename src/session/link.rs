@@ -380,18 +380,14 @@ impl Link {
         }
     }
 
-    /// The answer was right: tells the peer and opens the network phase.
+    /// The answer was right: tells the peer and opens the network phase. IPCP waits for `assign`.
     pub fn login(&mut self, proof: Proof, flags: u8, addresses: Addresses, turn: &mut Turn) {
         self.chap.succeed(proof.authenticator, flags, &mut turn.out, turn.now);
         self.phase = Phase::Network;
         self.proof = Some(proof);
         self.ipv6cp = self.rules.ipv6.then(|| Negotiator::new(Ipv6cp::new(addresses.peer)));
-        self.ipcp = Some(Negotiator::new(Ipcp::new(addresses)));
         if self.rules.mppe != Mppe::Off {
             self.start_ccp(turn);
-        }
-        if self.rules.mppe != Mppe::Required {
-            self.open_ipcp(turn);
         }
     }
 

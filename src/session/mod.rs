@@ -17,6 +17,7 @@ pub mod link;
 pub mod login;
 mod network;
 mod outbound;
+pub mod probe;
 mod relay;
 pub mod reorder;
 pub mod rights;

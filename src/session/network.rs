@@ -5,9 +5,10 @@ use crate::config::Mppe;
 use crate::limits::{REKEYS_PER_SECOND, UNREAD_MS, UNREAD_PACKETS};
 use crate::packet::Packet;
 use crate::proto::automaton::State;
+use crate::proto::ipcp::{Addresses, Ipcp};
 use crate::proto::mppe::{Decryptor, Encryptor, Strength};
 use crate::proto::mschap::wipe_stack;
-use crate::proto::negotiator::{Change, ControlProtocol};
+use crate::proto::negotiator::{Change, ControlProtocol, Negotiator};
 use crate::reason::{Cause, Discard};
 use crate::time::Instant;
 use crate::wire::ccp;
@@ -150,6 +151,19 @@ impl Link {
         }
     }
 
+    /// The addresses are known now: IPCP can begin, or go on with what the peer sent meanwhile.
+    pub fn assign(&mut self, addresses: Addresses, turn: &mut Turn) -> Outcome<'static> {
+        if self.phase != Phase::Network || self.ipcp.is_some() {
+            return Outcome::None;
+        }
+        self.ipcp = Some(Negotiator::new(Ipcp::new(addresses)));
+        if !self.is_encrypted_enough() {
+            return Outcome::None;
+        }
+        self.open_ipcp(turn);
+        self.release_ipcp(turn)
+    }
+
     /// IPCP that comes before encryption is on is kept, not refused: MikroTik sends it right
     /// behind CCP and takes a Terminate-Ack for the end of the call.
     pub(super) fn handle_ipcp<'p>(
@@ -158,7 +172,7 @@ impl Link {
         information: &[u8],
         turn: &mut Turn,
     ) -> Result<Outcome<'p>, Discard> {
-        if !self.is_encrypted_enough() {
+        if !self.is_encrypted_enough() || self.ipcp.is_none() {
             self.held_ipcp.clear();
             let _too_long_to_keep = self.held_ipcp.extend_from_slice(information);
             return Ok(self.presume_ccp_if_patient(turn));

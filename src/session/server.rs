@@ -8,6 +8,7 @@ use super::ipv6::Ipv6;
 use super::lan::Lan;
 use super::leases::Leases;
 use super::link::{Outcome, Turn};
+use super::probe::Probes;
 use super::relay::Relay;
 use super::reorder::Reorder;
 use super::routes::Routes;
@@ -35,6 +36,7 @@ const ACK_QUEUE: usize = 64;
 /// A PPTP server.
 pub struct Server<'a> {
     pub(super) config: Config,
+    pub(super) probes: Probes,
     pub(super) lan: Lan,
     pub(super) routes: Routes,
     pub(super) routes_changed: bool,
@@ -81,6 +83,7 @@ impl<'a> Server<'a> {
             causes: Causes::default(),
             failures: Deque::new(),
             events: Deque::new(),
+            probes: Probes::default(),
             lan: Lan::default(),
             routes: Routes::default(),
             routes_changed: false,

@@ -7,6 +7,7 @@ use heapless::String;
 use super::event::ShownName;
 use super::ipv6::Host;
 use super::link::Link;
+use super::probe::Probe;
 use super::rights::Grant;
 use super::server::ControlId;
 use crate::limits::USERNAME;
@@ -52,6 +53,8 @@ pub struct Call {
     pub lease: Option<Ipv4Addr>,
     /// What is known of the peer in IPv6.
     pub host: Host,
+    /// How far the questions are whether a machine of the LAN has that address.
+    pub probe: Option<Probe>,
     /// What the account may do.
     pub grant: Grant,
     /// Octets of the largest inner packet that the peer takes without fragmentation.

@@ -3,6 +3,7 @@
 //! Everything is read through [`Reader`], which cannot run past the end, and written through
 //! [`Writer`], which stops at the end of its buffer and says so.
 
+pub mod arp;
 pub mod blob;
 pub mod ccp;
 pub mod chap;

@@ -17,6 +17,7 @@ mod open;
 mod outages;
 mod personalities;
 mod policies;
+mod probe;
 mod relay;
 mod renegotiation;
 mod replay;

@@ -2,6 +2,7 @@
 import re
 import signal
 import socket
+import time
 
 from bed import LAN
 from netns import Netns
@@ -23,12 +24,14 @@ config dhcp 'lan'
 
 
 def other_host(bed):
-    """A second machine on the LAN, without any route beyond it."""
+    """A second machine on the LAN, without any route beyond it. None knows anybody yet."""
     if "lan2" not in bed.spaces:
         bed.spaces["lan2"] = Netns(f"{bed.tag}-lan2")
         bed.wire("lan2", "eth0", "router", "lan1")
         bed.router.ip_batch(["link set lan1 master br-lan"])
         bed.spaces["lan2"].ip_batch([f"addr add {OTHER}/24 dev eth0"])
+    for name in ("lan", "lan2"):
+        bed.spaces[name].ip_batch(["neigh flush dev eth0"])
 
 
 def proxied(bed):
@@ -211,3 +214,85 @@ def routed_lan(bed, check):
         assert task.result() == LAN
     for where in ("all", "br-lan"):
         bed.router.sysctl(f"net.ipv4.conf.{where}.rp_filter", 0)
+
+
+def mac(space, device):
+    return re.search(r"link/ether (\S+)", space.ip("link", "show", device))[1]
+
+
+def refused(bed, where, user, pattern):
+    """The caller does not get in, and the log says why."""
+    caller = bed.caller(where, user, tun=False)
+    assert not caller.attempt(8), f"{user} got {caller.address}"
+    bed.server.wait_log(pattern)
+    bed.loop.until(caller.finished, 8, "the end of the call")
+    caller.drop()
+    bed.problems.clear()
+
+
+@scenario(**{**OPTIONS, "pool": "192.168.1.200-192.168.1.203"})
+def same_subnet_taken(bed, check):
+    """Addresses that machines of the LAN have are not for callers."""
+    other_host(bed)
+    with check("the-next-one"):
+        bed.lan2.ip_batch(["addr add 192.168.1.200/24 dev eth0",
+                           "addr add 192.168.1.201/24 dev eth0"])
+        alice = bed.dial("c1", "alice")
+        assert alice.address == "192.168.1.202"
+        for address in ("192.168.1.200", "192.168.1.201"):
+            assert f"{address} is in use by a machine of the LAN" in bed.server.log()
+        assert proxied(bed) == ["192.168.1.202"]
+        bed.assert_ping("lan", "192.168.1.200")
+        bed.assert_ping("lan", alice.address)
+    with check("a-fixed-address"):
+        bed.lan2.ip_batch(["addr add 192.168.1.77/24 dev eth0"])
+        refused(bed, "c2", "bob", "ended.*fixed address is in use by a machine of the LAN")
+        bed.lan2.ip_batch(["addr del 192.168.1.77/24 dev eth0"])
+        bob = bed.dial("c2", "bob")
+        assert bob.address == "192.168.1.77"
+        bed.assert_ping("lan2", bob.address)
+        bob.hang_up()
+    with check("all-of-them"):
+        alice.hang_up()
+        bed.lan2.ip_batch([f"addr add 192.168.1.{n}/24 dev eth0" for n in (202, 203)])
+        refused(bed, "c1", "alice", "ended.*every address of the pool is in use")
+        assert proxied(bed) == []
+    bed.lan2.ip_batch([f"addr del 192.168.1.{n}/24 dev eth0" for n in range(200, 204)])
+
+
+@scenario(**OPTIONS)
+def same_subnet_neighbours(bed, check):
+    """What the LAN's machines knew before, another router that answers for others, and time."""
+    other_host(bed)
+    router = mac(bed.router, "br-lan")
+    with check("stale-neighbours-learn-at-once"):
+        bed.lan.ip_batch(["addr add 192.168.1.77/24 dev eth0"])
+        bed.assert_ping("lan2", "192.168.1.77")
+        assert mac(bed.lan, "eth0") in bed.lan2.ip("neigh", "show", "192.168.1.77")
+        bed.lan.ip_batch(["addr del 192.168.1.77/24 dev eth0"])
+        bob = bed.dial("c2", "bob")
+        bed.loop.until(lambda: router in bed.lan2.ip("neigh", "show", bob.address), 1,
+                       "the announcement")
+        bed.assert_ping("lan2", bob.address, count=1, wait=0.5)
+        bob.hang_up()
+    with check("another-router-on-the-lan"):
+        bed.lan2.ip_batch(["link add other type bridge", "link set other up",
+                           "route add 192.168.1.200/32 dev other",
+                           "neigh add proxy 192.168.1.200 dev eth0"])
+        bed.lan2.sysctl("net.ipv4.ip_forward", 1)
+        bed.lan2.sysctl("net.ipv4.neigh.eth0.proxy_delay", 0)
+        alice = bed.dial("c1", "alice")
+        assert alice.address == "192.168.1.201", alice.address
+        alice.hang_up()
+        bed.lan2.sysctl("net.ipv4.ip_forward", 0)
+        bed.lan2.ip_batch(["link del other", "neigh del proxy 192.168.1.200 dev eth0"])
+    with check("how-long-a-login-takes") as suite:
+        began = time.monotonic()
+        bed.dial("c1", "alice", tun=False)
+        seconds = time.monotonic() - began
+        assert 0.3 <= seconds < 0.6, seconds
+        suite.note = f"{seconds * 1000:.0f} ms, 300 of them for the LAN"
+    with check("only-arp-in-the-server's-ear"):
+        before = bed.server.cpu()
+        bed.ping("lan", OTHER, count=500, interval=0.0005)
+        assert bed.server.cpu() - before < 0.1

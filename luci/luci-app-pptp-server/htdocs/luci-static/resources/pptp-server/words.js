@@ -114,6 +114,10 @@ const CAUSES = {
 		what: _('No address is left for this caller.'),
 		remedy: _('Make the address range larger in the settings, or disconnect somebody.')
 	},
+	address_taken: {
+		what: _('The fixed address of the account is in use by a machine of the LAN.'),
+		remedy: _('Give the account another address, or the machine. What has the address shows in the list of the network\'s neighbours.')
+	},
 	address_in_use: {
 		what: _('The fixed address of the account is in use by another connection.'),
 		remedy: _('Wait until the other connection ends, or disconnect it. A fixed address goes with one connection only.')
