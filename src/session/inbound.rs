@@ -142,6 +142,7 @@ impl Server<'_> {
             Ok(Taken::Tun | Taken::Gre(_) | Taken::Relay)
                 | Err(Discard::InnerForbidden | Discard::RateUp)
                 | Err(Discard::RelayRate | Discard::RelayLoop)
+                | Err(Discard::DhcpMessage | Discard::DhcpLimit)
         );
         if is_inner || is_near && is_sense {
             if let Some(call) = self.table.get_mut(slot) {

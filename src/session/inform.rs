@@ -33,8 +33,8 @@ impl Server<'_> {
         dhcp::is_carried_by(header.protocol) && (to == self.config.local_ip || to.is_broadcast())
     }
 
-    /// Answers `packet`, an inner IPv4 packet of a call's leased address, if it is for a DHCP server
-    /// here (see `may_be_dhcp`). `None`, and no change, if it is not. Anything else than a DHCPINFORM is dropped: there
+    /// Answers `packet`, an inner IPv4 packet, if it is for a DHCP server here (see `may_be_dhcp`) and
+    /// the caller's own. `None`, and no change, if it is not. Anything else than a DHCPINFORM is dropped: there
     /// is nothing to lease to who has its address by IPCP.
     #[cold]
     pub(super) fn take_dhcp(
@@ -44,6 +44,10 @@ impl Server<'_> {
         header: &ipv4::Header,
         now: Instant,
     ) -> Option<Result<Taken, Discard>> {
+        // Not of a machine behind a caller: the answer is about the caller's own line.
+        if self.table.get(slot)?.lease != Some(header.source) {
+            return None;
+        }
         let request = dhcp::request(packet.data(), header)?;
         let inform = request.and_then(|octets| Inform::parse(octets, header.source));
         let mut buffer = [0; ANSWER];
@@ -104,23 +108,35 @@ impl Server<'_> {
         Ok(Taken::Gre(call.path))
     }
 
-    /// The networks that a caller reaches through the tunnel, none of them within an earlier one.
+    /// The networks that a caller reaches through the tunnel, as far as its account may: the LAN, the
+    /// pool, what is behind other callers, and what the configuration names.
     fn told_to(&self, slot: u16) -> Told {
         let mut told = Told::new();
-        let config = &self.config;
-        let name = self.table.get(slot).and_then(|call| call.user.as_ref());
-        let user = config.users.iter().find(|user| Some(&user.name) == name);
-        let own = user.into_iter().flat_map(|user| user.push_routes.iter());
-        let known = self.lan.networks.iter().copied().chain(around(&config.pool));
-        for network in known.chain(config.push_routes.iter().chain(own).copied()) {
-            let is_within = |earlier: &Network| {
-                earlier.prefix <= network.prefix && earlier.contains(network.address)
-            };
-            if !told.iter().any(is_within) {
-                let _no_more_fit = told.push(network);
-            }
+        let Some(user) = self.user_of(slot) else { return told };
+        if user.rights.lan {
+            add(&mut told, &mut self.lan.networks.iter().copied());
         }
+        if user.rights.callers {
+            add(&mut told, &mut around(&self.config.pool).into_iter());
+            let may = |other| self.user_of(other).is_some_and(|user| user.rights.callers);
+            let others = self.routes.iter().filter(|route| route.1 != slot && may(route.1));
+            add(&mut told, &mut others.map(|route| route.0));
+        }
+        add(&mut told, &mut self.config.push_routes.iter().copied());
+        add(&mut told, &mut user.push_routes.iter().copied());
         told
+    }
+}
+
+/// Adds those networks that are not within an earlier one.
+fn add(told: &mut Told, networks: &mut dyn Iterator<Item = Network>) {
+    for network in networks {
+        let is_within = |earlier: &Network| {
+            earlier.prefix <= network.prefix && earlier.contains(network.address)
+        };
+        if !told.iter().any(is_within) {
+            let _no_more_fit = told.push(network);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use pptp::session::Lan;
 use crate::common::dice::Dice;
 use crate::common::habits::{MIKROTIK, PPPD, WINDOWS};
 use crate::common::line::{GOOD, Quality};
-use crate::common::world::{World, config, in_world};
+use crate::common::world::{PASSWORD, World, config, config_of_many, in_world};
 
 const LOCAL_IP: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 1);
 
@@ -138,6 +138,57 @@ fn only_what_is_asked_for_or_all() {
         assert_eq!(codes(&found), [53, 54, 61, 6, 44, 15, 249, 121]);
         let (answers, _) = ask(world, at, LOCAL_IP, INFORM);
         assert_eq!(answers.len(), 1, "sent to us alone");
+    });
+}
+
+/// The routes of option 121 as networks.
+fn routes(found: &[(u8, Vec<u8>)]) -> Vec<String> {
+    let (mut rest, mut routes) = (option(found, 121).unwrap_or_default(), Vec::new());
+    while let [prefix, ..] = *rest {
+        let shown = usize::from(prefix.div_ceil(8));
+        let mut octets = [0; 4];
+        octets[..shown].copy_from_slice(&rest[1..1 + shown]);
+        routes.push(Network::around(octets.into(), prefix).to_string());
+        rest = &rest[1 + shown + 4..];
+    }
+    routes
+}
+
+#[test]
+fn networks_that_an_account_may_not_reach_are_not_told() {
+    let mut config = config_of_many(3);
+    config.users[2].rights.routes.push(network([192, 168, 5, 0], 24)).unwrap();
+    in_world(config, 1, |world| {
+        world.server.lan_changed(lan(&[network([192, 168, 1, 0], 24)]));
+        let dial = |world: &mut World, user: u8| {
+            let at = world.dial_as(user, WINDOWS, GOOD, &format!("user{user}"), PASSWORD);
+            assert!(world.run_until(30_000, |world| world.is_open(at)));
+            world.run(5000);
+            at
+        };
+        let (one, router) = (dial(world, 1), dial(world, 2));
+        let all = ["192.168.1.0/24", "192.168.77.0/25", "192.168.5.0/24"];
+        let found = told(world, one, INFORM);
+        assert_eq!(routes(&found), all);
+        let found = told(world, router, INFORM);
+        assert_eq!(routes(&found), all[..2], "not its own");
+        let mut changed = world.server.config().clone();
+        changed.users[1].rights.lan = false;
+        world.server.reload(changed.clone(), world.now);
+        let found = told(world, one, INFORM);
+        assert_eq!(routes(&found), all[1..]);
+        changed.users[2].rights.callers = false;
+        world.server.reload(changed.clone(), world.now);
+        let found = told(world, one, INFORM);
+        assert_eq!(routes(&found), all[1..2]);
+        changed.users[1].rights.callers = false;
+        world.server.reload(changed, world.now);
+        let found = told(world, one, INFORM);
+        assert_eq!(option(&found, 121), None, "there is nothing to say");
+        // A machine behind the router is none of ours to configure: its packet passes.
+        let behind = Ipv4Addr::new(192, 168, 5, 9);
+        let packet = udp(behind, LOCAL_IP, [68, 67], &message(behind, INFORM));
+        assert_eq!(send(world, router, &packet), (vec![], 1));
     });
 }
 
