@@ -6,6 +6,7 @@ pub mod broadcasts;
 pub mod clock;
 pub mod conflict;
 pub mod control;
+pub mod dns;
 pub mod failure;
 pub mod gre;
 pub mod hook;

@@ -186,20 +186,23 @@ fn name_advice(error: &io::Error) -> &'static str {
 /// Says once when the kernel would not pass packets on between callers and the LAN. The setting is
 /// the owner's: it is never changed from here.
 pub fn warn_if_not_forwarding(config: &Config) {
+    if let Some(path) = obstacle(config) {
+        warn!(
+            "callers reach this machine only, not the LAN: {path} is 0 (to change that: echo 1 > \
+             {path})"
+        );
+    }
+}
+
+/// The kernel's setting that keeps it from passing packets on between callers and the LAN.
+pub fn obstacle(config: &Config) -> Option<String> {
     let device = format!("ipv4/conf/{}/forwarding", config.device);
     let mut names = vec!["ipv4/ip_forward", device.as_str()];
     if !config.ipv6_prefix.is_empty() {
         names.push("ipv6/conf/all/forwarding");
     }
-    let off = |name: &&str| {
-        fs::read_to_string(format!("/proc/sys/net/{name}")).is_ok_and(|text| text.trim() == "0")
-    };
-    if let Some(name) = names.into_iter().find(off) {
-        warn!(
-            "callers reach this machine only, not the LAN: /proc/sys/net/{name} is 0 (to \
-             change that: echo 1 > /proc/sys/net/{name})"
-        );
-    }
+    let mut paths = names.iter().map(|name| format!("/proc/sys/net/{name}"));
+    paths.find(|path| fs::read_to_string(path).is_ok_and(|text| text.trim() == "0"))
 }
 
 /// The IPv4 addresses under which others may reach this machine, without those of `device`.

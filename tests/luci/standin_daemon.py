@@ -66,6 +66,9 @@ class Daemon:
                 'discards': {'gre_duplicate': 3, 'gre_late': 0}, 'causes': {'wrong_password': 2},
                 'sessions': [self.shown(session) for session in self.sessions]}
 
+    def ubus_check(self, _args):
+        return {'forwarding': True, 'dns': [{'address': '192.168.77.1', 'state': 'answers'}]}
+
     def ubus_failures(self, _args):
         now = time.time()
         return {'failures': [{'when': int(failure['at']), 'seconds': int(now - failure['at']),

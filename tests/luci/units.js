@@ -169,6 +169,10 @@ const UNITS = {
 		fault('Callers reach your computers', { firewall: { ...ZONES, lan: { ...ZONES.lan, forward: 'REJECT' } } }, 'note');
 		fault('Callers reach the Internet', { firewall: { lan: ZONES.lan, wan: ZONES.wan } }, 'note');
 		fault('Answers from the Internet find back', { firewall: { ...ZONES, wan: { ...ZONES.wan, masq: '0' } } });
+		fault('Callers reach your computers', { found: { forwarding: false, dns: [] } });
+		[ 'silent', 'refuses', 'unreachable' ].forEach((state) =>
+			fault('Callers can look up names', { found: { forwarding: true, dns: [ { address: '9.9.9.9', state: 'answers' }, { address: '1.1.1.1', state } ] } }));
+		fault('Callers can look up names', { found: { forwarding: true, dns: [ { address: '9.9.9.9', state: 'asked' } ] } }, 'good');
 		const local = { d: { '.type': 'dnsmasq', '.index': 0, localservice: '1' } };
 
 		fault('Callers can look up names', { dhcp: local }, 'good');

@@ -2,6 +2,7 @@
 import os
 import re
 import signal
+import socket
 import time
 
 import busmsg
@@ -37,6 +38,35 @@ def names(enum):
     return re.findall(r'^\s+\w+ "(\w+)" "', body, re.M)
 
 
+def self_check(bed, client):
+    """Nobody answers DNS on this router, and then somebody does who refuses."""
+    def states(expected):
+        bed.loop.until(lambda: [e["state"] for e in call(client, "check")["dns"]] == expected, 20,
+                       f"states {expected}: {call(client, 'check')}")
+    assert call(client, "check")["forwarding"] is True
+    bed.router.sysctl("net.ipv4.ip_forward", 0)
+    try:
+        assert call(client, "check")["forwarding"] is False
+    finally:
+        bed.router.sysctl("net.ipv4.ip_forward", 1)
+    # The second server of the bed's is nobody's address: its question is lost in the device.
+    bed.router.ip_batch(["route add 192.168.77.2/32 dev pptps0"])
+    states(["unreachable", "silent"])
+    with bed.router:
+        dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    dns.bind((GATEWAY, 53))
+    bed.loop.watch(dns, lambda: answer(dns))
+    states(["refuses", "silent"])
+    bed.loop.forget(dns)
+    dns.close()
+
+
+def answer(dns):
+    question, peer = dns.recvfrom(512)
+    assert question[4:6] == b"\0\1" and question[12:] == b"\0\0\2\0\1", question
+    dns.sendto(question[:2] + b"\x81\x85" + question[4:], peer)
+
+
 @scenario(serve=False)
 def methods(bed, check):
     """Signature, arguments and refusals."""
@@ -45,7 +75,7 @@ def methods(bed, check):
         number, text = 5, 3
         assert values(client.find(OBJECT).get(A_SIGNATURE)) == {
             "status": {}, "disconnect": {"id": number, "name": text}, "failures": {},
-            "unblock": {"address": text, "name": text}, "reload": {}}
+            "unblock": {"address": text, "name": text}, "reload": {}, "check": {}}
     with check("status-without-calls"):
         status = call(client, "status")
         assert {name: type(value) for name, value in status.items()} == STATUS, status
@@ -57,6 +87,8 @@ def methods(bed, check):
         counted = {name: n for name, n in {**status["discards"], **status["causes"]}.items()
                    if n and not name.startswith("tun_")}      # the kernel's own packets
         assert not counted, counted
+    with check("self-check"):
+        self_check(bed, client)
     with check("unknown-arguments-are-ignored"):
         call(client, "status", ubus_rpc_session=SESSION, more={"a": [1, {}, None]})
         refused(NOT_FOUND, call, client, "disconnect", id=1, ubus_rpc_session=SESSION)

@@ -24,6 +24,7 @@ use pptp::wire::{Error, Writer};
 use self::object::{Context, Done};
 use self::socket::{Output, Socket};
 use super::control::Control;
+use super::dns::Probes;
 use super::lan::Watch;
 
 /// Where ubusd listens, on releases of today and of long ago.
@@ -62,6 +63,7 @@ pub struct Ubus {
     told: bool,
     /// Who waits for the configuration to be read.
     reloading: Option<Caller>,
+    probes: Probes,
 }
 
 impl Ubus {
@@ -75,6 +77,7 @@ impl Ubus {
             socket: None,
             told: false,
             reloading: None,
+            probes: Probes::default(),
         }
     }
 
@@ -116,7 +119,8 @@ impl Ubus {
             return Wants::default();
         }
         let zone_joined = self.client.zone().is_joined();
-        let context = Context { server, control, lan, zone_joined, now, wants: Wants::default() };
+        let (probes, wants) = (mem::take(&mut self.probes), Wants::default());
+        let context = Context { server, control, lan, zone_joined, now, probes, wants };
         self.work(context, registry)
     }
 
@@ -127,6 +131,7 @@ impl Ubus {
             self.connect(registry, context.now);
         }
         self.guarded(context.now, |ubus, socket| ubus.talk(socket, &mut context));
+        self.probes = context.probes;
         context.wants
     }
 

@@ -11,7 +11,9 @@ use pptp::wire::ubus::{Method, NUMBER, Status, TEXT};
 use super::Wants;
 use super::status::{put_failures, put_status};
 use crate::io::control::Control;
+use crate::io::dns::Probes;
 use crate::io::lan::Watch;
+use crate::io::tun;
 
 /// The object's name.
 pub const NAME: &str = "pptp-server";
@@ -23,6 +25,7 @@ pub struct Context<'c, 's> {
     pub lan: &'c Watch,
     pub zone_joined: bool,
     pub now: Instant,
+    pub probes: Probes,
     /// What the loop has to do afterwards.
     pub wants: Wants,
 }
@@ -57,6 +60,7 @@ const ROWS: &[Row] = &[
         run: unblock,
     },
     Row { method: Method { name: "reload", arguments: &[] }, run: reload },
+    Row { method: Method { name: "check", arguments: &[] }, run: check },
 ];
 
 /// The object's signature.
@@ -80,6 +84,22 @@ pub fn run(
     let row = ROWS.iter().find(|row| row.method.name.as_bytes() == method);
     let row = row.ok_or(Status::METHOD_NOT_FOUND)?;
     (row.run)(context, arguments.ok_or(Status::INVALID_ARGUMENT)?, answer)
+}
+
+/// What only shows when somebody looks: whether the kernel forwards packets, and DNS servers answer.
+fn check(context: &mut Context, _: &[u8], answer: &mut Table) -> Result<Done, Status> {
+    let Context { server, probes, now, .. } = context;
+    let config = server.config();
+    answer.bool("forwarding", tun::obstacle(config).is_none());
+    answer.array("dns", |list| {
+        probes.check(&config.dns, *now, |server, state| {
+            list.table("", |entry| {
+                entry.text("address", server);
+                entry.text("state", state);
+            });
+        });
+    });
+    Ok(Done::Answered)
 }
 
 fn status(context: &mut Context, _: &[u8], answer: &mut Table) -> Result<Done, Status> {

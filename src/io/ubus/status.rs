@@ -325,9 +325,9 @@ mod tests {
         dial(&mut server, connections);
         let room = room(&server);
         assert!(room <= UBUS_MESSAGE);
-        let (now, wants) = (Instant(5000), Default::default());
+        let (now, wants, probes) = (Instant(5000), Default::default(), Default::default());
         let (server, control, lan) = (&mut server, &control, &Watch::open(None));
-        let context = Context { server, control, lan, zone_joined: false, now, wants };
+        let context = Context { server, control, lan, zone_joined: false, now, probes, wants };
         let mut buffer = vec![0; room];
         let mut writer = Writer::new(&mut buffer);
         Blob::new(&mut writer).table(0, |answer| put_status(&context, answer));

@@ -142,6 +142,11 @@ function checkZone(facts) {
 
 function checkNeighbours(facts) {
 	const title = _('Callers reach your computers');
+
+	if (facts.found && facts.found.forwarding === false)
+		return bad(title, _('The kernel of this router forwards no packets: callers reach the router only.'),
+			_('Set net.ipv4.ip_forward to 1 in /etc/sysctl.conf and restart the router.'));
+
 	const zone = zoneNamed(facts, options.value(facts.server, 'zone'));
 
 	if (!zone)
@@ -208,6 +213,13 @@ function checkDns(facts) {
 
 	if (servers.includes('none'))
 		return note(title, _('Callers are told no DNS server.'));
+
+	const silent = L.toArray((facts.found || {}).dns).find((entry) => [ 'silent', 'refuses', 'unreachable' ].includes(entry.state));
+
+	if (silent)
+		return bad(title, (silent.state == 'refuses' ? _('The DNS server %s refuses to answer.')
+			: _('The DNS server %s does not answer.')).format(silent.address),
+		_('See to it under Network, DNS, or enter another DNS server under Addresses.'));
 
 	if (!servers.some((server) => server == 'local_ip' || server == own))
 		return good(title, _('They ask %s.').format(servers.join(', ')));
@@ -310,9 +322,9 @@ return baseclass.extend({
 		return Promise.all([
 			router.status(), router.config('pptp-server'), router.serviceRules(),
 			router.config('firewall'), router.config('dhcp'), router.interfaces(),
-			router.service('dnsmasq'), router.service('pptpd'), router.kernelModules()
-		]).then(([ status, config, rules, firewall, dhcp, interfaces, dnsmasq, pptpd, modules ]) => ({
-			status, config, rules, firewall, dhcp, interfaces, dnsmasq, pptpd, modules,
+			router.service('dnsmasq'), router.service('pptpd'), router.kernelModules(), router.check()
+		]).then(([ status, config, rules, firewall, dhcp, interfaces, dnsmasq, pptpd, modules, found ]) => ({
+			status, config, rules, firewall, dhcp, interfaces, dnsmasq, pptpd, modules, found,
 			server: router.sections(config, 'server')[0] || null
 		}));
 	},

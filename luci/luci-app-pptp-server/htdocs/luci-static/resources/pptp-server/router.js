@@ -13,6 +13,7 @@ const callAccess = rpc.declare({
 });
 const callStatus = rpc.declare({ object: OBJECT, method: 'status', reject: true });
 const callFailures = rpc.declare({ object: OBJECT, method: 'failures', reject: true });
+const callCheck = rpc.declare({ object: OBJECT, method: 'check', reject: true });
 const callDisconnect = rpc.declare({
 	object: OBJECT, method: 'disconnect', params: [ 'id' ], reject: true
 });
@@ -52,6 +53,15 @@ return baseclass.extend({
 	failures() {
 		return orNull(callFailures()).then((answer) => L.isObject(answer)
 			? L.toArray(answer.failures).sort((a, b) => a.seconds - b.seconds) : null);
+	},
+
+	// What the server finds out by looking: it answers a moment after it was asked for the first time.
+	check() {
+		const isOpen = (answer) => L.isObject(answer) && L.toArray(answer.dns).some((entry) => entry.state == 'asked');
+		const pause = () => new Promise((resolve) => window.setTimeout(resolve, 1000));
+
+		return orNull(callCheck().then((answer) => isOpen(answer) ? pause().then(() => callCheck()) : answer))
+			.then((answer) => L.isObject(answer) ? answer : null);
 	},
 
 	disconnect(id) {
