@@ -9,6 +9,7 @@ mod cipher;
 mod client;
 mod config;
 mod control;
+mod dhcp;
 mod inner;
 mod input;
 mod negotiation;
@@ -20,6 +21,7 @@ mod wire;
 pub use cipher::{arc4, mppe};
 pub use config::config;
 pub use control::control;
+pub use dhcp::dhcp;
 pub use inner::ipv4;
 pub use negotiation::{ccp, ipcp, lcp};
 pub use relay::relay;
@@ -30,13 +32,14 @@ pub use wire::{chap, gre, mppe_header, ppp, pptp};
 /// A target: its name is that of its folder in corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 16] = [
+pub const ALL: [Target; 17] = [
     ("pptp", pptp),
     ("gre", gre),
     ("ppp", ppp),
     ("chap", chap),
     ("mppe_header", mppe_header),
     ("ipv4", ipv4),
+    ("dhcp", dhcp),
     ("lcp", lcp),
     ("ccp", ccp),
     ("ipcp", ipcp),
