@@ -23,7 +23,7 @@ class BusClient:
         self.sock.settimeout(timeout)
         self.sock.connect(path)
         self.timeout, self.stream, self.waiting = timeout, Stream(), collections.deque()
-        self.seq, self.methods, self.heard = 0, {}, []
+        self.seq, self.methods, self.heard, self.strangers = 0, {}, [], []
         hello = self.receive(timeout)
         assert hello and hello.kind == HELLO, "no HELLO"
         self.id = hello.peer
@@ -63,9 +63,14 @@ class BusClient:
                 raise TimeoutError("no answer")
             if message.kind == INVOKE:
                 self.serve(message)
-            elif message.seq == seq and message.kind == DATA:
+                # What served it may have made requests of its own, and met the answer to this one.
+                self.waiting.extendleft(reversed(self.strangers))
+                self.strangers.clear()
+            elif message.seq != seq:
+                self.strangers.append(message)
+            elif message.kind == DATA:
                 data.append(message)
-            elif message.seq == seq and message.kind == STATUS:
+            elif message.kind == STATUS:
                 if message.get(A_STATUS):
                     raise Refused(message.get(A_STATUS))
                 return data
