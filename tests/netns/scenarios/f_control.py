@@ -365,3 +365,23 @@ def flood(bed, sock):
             return sent, errno.errorcode[error.errno]
         bed.loop.turn(0.005)
     return sent, "no end"
+
+
+@scenario()
+def reads_later(bed, check):
+    """A peer that does not read for a while gets every answer once it does, in order."""
+    with check("all-answers") as suite:
+        control = connect(bed)
+        control.start()
+        control.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        bed.loop.forget(control.socket)
+        for number in range(200):
+            control.raw(pptp.build(pptp.ECHORQ, identifier=number))
+        bed.loop.sleep(1.0)
+        bed.loop.watch(control.socket, control.read)
+        bed.loop.until(lambda: len(control.inbox) == 200 or control.closed, 5, "200 answers")
+        numbers = [m.identifier for m in control.inbox]
+        suite.note = f"{len(numbers)} answers"
+        assert numbers == list(range(200)), f"{suite.note}, {control.closed}"
+        control.echo()
+        control.close()
