@@ -169,9 +169,21 @@ fn unsafe_stands_in_one_file_and_gives_reasons() {
         let text = fs::read_to_string(
             Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&source.path),
         );
-        let reasons = text.unwrap().matches("// SAFETY: ").count();
-        assert!(count > 0 && count <= reasons, "{count} unsafe, {reasons} reasons");
+        let text = text.unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let mut found = 0;
+        for (at, _) in lines.iter().enumerate().filter(|(_, line)| has_unsafe(line)) {
+            let above = lines[..at].iter().rev().take_while(|line| !line.trim().is_empty());
+            let reason = above.take(6).any(|line| line.contains("// SAFETY: "));
+            assert!(reason, "src/{}:{}: no SAFETY above it", source.path, at + 1);
+            found += bare(lines[at]).matches("unsafe").count();
+        }
+        assert!(count > 0 && count == found, "{count} unsafe, {found} looked at");
     }
+}
+
+fn has_unsafe(line: &str) -> bool {
+    bare(line).contains("unsafe")
 }
 
 #[test]

@@ -138,6 +138,31 @@ fn any_two_messages_in_any_state() {
     }
 }
 
+/// Any three messages of an open call in one piece, with packets in front and behind.
+#[test]
+fn any_three_messages_of_an_open_call() {
+    for first in 0..15 {
+        in_world(config(), 1, |world| {
+            for second in 0..15 {
+                for third in 0..15 {
+                    let at = world.dial(1, MIKROTIK, GOOD);
+                    assert!(world.run_until(5_000, |world| world.is_open(at)));
+                    let messages = messages(own_id(&world.callers[at]));
+                    carry(world, at);
+                    let octets = [first, second, third].map(|which| &messages[which][..]).concat();
+                    say(world, at, octets);
+                    carry(world, at);
+                    let now = world.now;
+                    world.callers[at].hang_up(now);
+                    world.run(20);
+                    world.callers.clear();
+                    assert_eq!(world.live(), 0, "{first}, {second}, {third}");
+                }
+            }
+        });
+    }
+}
+
 /// An answer only comes when it is due: those that nobody waits for are counted and ignored.
 #[test]
 fn messages_of_the_other_direction_change_nothing() {

@@ -25,3 +25,4 @@ mod rights;
 mod silence;
 mod stubborn;
 mod times;
+mod years;

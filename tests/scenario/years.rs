@@ -116,7 +116,7 @@ impl Town<'_, '_> {
 
     fn reload(&mut self) {
         let mut config = base();
-        if self.counts.reloads % 2 == 0 {
+        if self.counts.reloads.is_multiple_of(2) {
             config.users.swap_remove(self.dice.below(PEOPLE) as usize);
         }
         self.world.server.reload(config, self.world.now);
@@ -131,7 +131,9 @@ impl Town<'_, '_> {
             match event.step {
                 Step::Started => self.counts.started += 1,
                 Step::Open { .. } => self.counts.open += 1,
-                Step::Ended { cause, .. } => *self.counts.ended.entry(cause.name()).or_default() += 1,
+                Step::Ended { cause, .. } => {
+                    *self.counts.ended.entry(cause.name()).or_default() += 1
+                }
                 _ => {}
             }
         }
