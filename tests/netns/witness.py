@@ -137,4 +137,6 @@ class Witness:
     def end(self):
         self.signals.close()
         result = self.task.result()
-        assert not result["problems"] and not result["over"], result
+        # What it was told in answer to frames that others forged in its name is no fault.
+        wrong = [p for p in result["problems"] if "returns what we did not send" not in p]
+        assert not wrong and not result["over"], result
