@@ -144,6 +144,9 @@ pub const POOL: usize = 4096;
 /// IPv6 prefixes of the callers: one of the household's own, one of the provider.
 pub const IPV6_PREFIXES: usize = 2;
 
+/// IPv6 networks of 64 bits of this machine that are not the callers'.
+pub const IPV6_NETWORKS: usize = 8;
+
 /// DNS servers that callers are told in IPv6.
 pub const IPV6_DNS: usize = 2;
 

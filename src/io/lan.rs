@@ -42,6 +42,8 @@ pub struct Facts {
     /// The upper halves of the IPv6 addresses that the callers' device has in networks of 64 bits,
     /// if the lower half is ours.
     pub prefixes: Vec<u64>,
+    /// The upper halves of the addresses of this machine's other devices.
+    pub networks: Vec<u64>,
     /// Whether there is a way out for IPv6.
     pub ipv6_default: bool,
 }
@@ -237,19 +239,22 @@ impl Watch {
     }
 }
 
-/// What callers get of IPv6 from what the kernel has. A prefix that is the LAN's own is no way to
-/// callers.
+/// What callers get of IPv6 from what the kernel has. A prefix that is another network's is no way
+/// to callers.
 pub fn ipv6(facts: &Facts, config: &Config) -> Option<Ipv6> {
     let mut ipv6 = Ipv6 { default_router: facts.ipv6_default, ..Ipv6::default() };
-    let lan = || facts.devices.iter().flat_map(|device| &device.six);
     for &prefix in &facts.prefixes {
-        if lan().any(|address| ipv6::split(address.local).0 == prefix) {
+        if facts.networks.contains(&prefix) {
             let network = ipv6::join(prefix, 0);
-            warn!("callers cannot have the IPv6 prefix {network}/64, which is the LAN's own");
+            warn!("callers cannot have the IPv6 prefix {network}/64, which is another network's");
         } else {
             // More than the limit is more than a caller needs.
             let _known = ipv6.prefixes.push(prefix);
         }
+    }
+    for &network in &facts.networks {
+        // More than the limit are not the networks of a home.
+        let _known = ipv6.lan.push(network);
     }
     let is_on = !config.ipv6_prefix.is_empty() && !ipv6.prefixes.is_empty();
     ipv6.dns.clone_from(&config.ipv6_dns);
@@ -289,12 +294,18 @@ fn facts(names: &[String], own: &str) -> std::io::Result<Facts> {
             && !facts.devices.iter().any(known)
     };
     facts.others = four.iter().filter(is_other).map(network).collect();
-    for address in six.iter().filter(|six| Some(six.index) == own && six.prefix == 64) {
+    for address in six.iter().filter(|six| six.prefix == 64 && !six.deprecated) {
         let (prefix, identifier) = ipv6::split(address.local);
-        if identifier == ipv6::ROUTER && !address.deprecated {
+        if ipv6::stays_on_link(address.local) {
+            continue;
+        }
+        if Some(address.index) != own {
+            facts.networks.push(prefix);
+        } else if identifier == ipv6::ROUTER {
             facts.prefixes.push(prefix);
         }
     }
+    facts.networks.dedup();
     if !facts.prefixes.is_empty() {
         let routes = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
         facts.ipv6_default = has_default6(&routes);

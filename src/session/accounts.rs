@@ -86,7 +86,6 @@ impl Server<'_> {
                     call.user = Some(user.name.clone());
                     call.name = name.clone();
                     call.grant.set(&user.rights, now);
-                    call.link.rules.ipv6 &= call.grant.has_ipv6();
                     call.link.login(proof, flags, addresses, turn);
                 });
                 self.tell(slot, Step::LoggedIn { name });

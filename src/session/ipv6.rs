@@ -13,7 +13,7 @@ use super::outbound::Forward;
 use super::rights::Way;
 use super::server::Server;
 use super::table::Call;
-use crate::limits::{IPV6_ADDRESSES, IPV6_CACHE, IPV6_DNS, IPV6_PREFIXES};
+use crate::limits::{IPV6_ADDRESSES, IPV6_CACHE, IPV6_DNS, IPV6_NETWORKS, IPV6_PREFIXES};
 use crate::packet::Packet;
 use crate::proto::automaton::State;
 use crate::proto::mss;
@@ -28,6 +28,8 @@ use crate::wire::ppp::{ControlPacket, protocol};
 pub struct Ipv6 {
     /// The upper 64 bits of the callers' addresses. The kernel has the address 1 in each of them.
     pub prefixes: Vec<u64, IPV6_PREFIXES>,
+    /// The same of this machine's other networks.
+    pub lan: Vec<u64, IPV6_NETWORKS>,
     /// DNS servers; `::` is the kernel's address in the first prefix.
     pub dns: Vec<Ipv6Addr, IPV6_DNS>,
     /// Whether callers are to use this router for addresses outside of the prefixes.
@@ -170,8 +172,8 @@ impl Server<'_> {
         }
         let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
         let on_link = stays_on_link(header.destination);
-        if call.grant.is_limited() && !on_link {
-            call.grant.judge_ipv6(Way::Up, header.total_len, now)?;
+        if let (true, Some(ipv6)) = (call.grant.is_limited() && !on_link, &self.ipv6) {
+            ipv6.judge(&mut call.grant, Way::Up, (&header, packet.data()), now)?;
         }
         call.traffic.rx_packets += 1;
         call.traffic.rx_bytes += header.total_len as u64;
@@ -242,8 +244,8 @@ impl Server<'_> {
         }
         let slot = self.owner(identifier).ok_or(Discard::TunDestination)?;
         let call = self.table.get_mut(slot).ok_or(Discard::TunDestination)?;
-        if call.grant.is_limited() {
-            call.grant.judge_ipv6(Way::Down, header.total_len, now)?;
+        if let (true, Some(ipv6)) = (call.grant.is_limited(), &self.ipv6) {
+            ipv6.judge(&mut call.grant, Way::Down, (&header, packet.data()), now)?;
         }
         let mtu = call.ipv6_mtu();
         if header.total_len > usize::from(mtu) {

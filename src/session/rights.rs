@@ -1,9 +1,10 @@
 //! The rights of a call's account at work, in the order in which a packet meets them: where it may
 //! go or come from, how fast; and when the call ends for its time.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::bucket::Bucket;
+use super::ipv6::Ipv6;
 use super::lan::Lan;
 use super::leases::Leases;
 use super::routes::Routes;
@@ -13,6 +14,7 @@ use crate::config::{Config, Rights, User};
 use crate::reason::{Cause, Discard};
 use crate::time::{Deadline, Instant, deadline, due, earlier};
 use crate::wire::ipv4::Header;
+use crate::wire::ipv6;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -24,6 +26,7 @@ const PLACES: u8 = NO_LAN | NO_INTERNET | NO_CALLERS;
 const METERED: u8 = 8;
 
 const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const DNS: u16 = 53;
@@ -96,22 +99,14 @@ impl Grant {
             | bit(metered, METERED);
     }
 
-    /// Whether IPv6 may pass at all. Which global addresses are those of the LAN is not known, so
-    /// that an account that may not go everywhere has none.
-    pub fn has_ipv6(&self) -> bool {
-        self.limits & PLACES == 0
+    /// Whether the Internet is open to it.
+    pub fn has_internet(&self) -> bool {
+        self.limits & NO_INTERNET == 0
     }
 
-    /// Whether an IPv6 packet may pass; if so, it counts.
-    #[cold]
-    pub fn judge_ipv6(&mut self, way: Way, octets: usize, now: Instant) -> Result<(), Discard> {
-        if self.has_ipv6() {
-            return self.meter(way, octets, now);
-        }
-        Err(match way {
-            Way::Up => Discard::InnerForbidden,
-            Way::Down => Discard::TunForbidden,
-        })
+    /// Whether the LAN is open to it.
+    pub fn has_lan(&self) -> bool {
+        self.limits & NO_LAN == 0
     }
 
     fn meter(&mut self, way: Way, octets: usize, now: Instant) -> Result<(), Discard> {
@@ -207,19 +202,78 @@ fn is_service(way: Way, header: &Header, octets: &[u8]) -> bool {
     if header.fragment_offset != 0 {
         return matches!(header.protocol, ICMP | TCP | UDP);
     }
-    let Some(payload) = octets.get(header.header_len..) else { return false };
+    has_service(way, header.protocol, octets.get(header.header_len..).unwrap_or_default())
+}
+
+/// The same of a packet with this payload in either version.
+fn has_service(way: Way, protocol: u8, payload: &[u8]) -> bool {
     let [a, b, c, d, ..] = *payload else { return false };
     let port = match way {
         Way::Up => u16::from_be_bytes([c, d]),
         Way::Down => u16::from_be_bytes([a, b]),
     };
-    match header.protocol {
+    match protocol {
         // Echo and its reply, unreachable, time exceeded.
         ICMP => matches!(a, 0 | 3 | 8 | 11),
+        // Every error, echo and its reply.
+        ICMPV6 => matches!(a, 1..=4 | 128 | 129),
         TCP => port == DNS,
         UDP => matches!(port, DNS | DHCP),
         _ => false,
     }
+}
+
+impl Ipv6 {
+    /// Whether an IPv6 packet of a call may pass; if so, it counts.
+    #[cold]
+    pub(super) fn judge(
+        &self,
+        grant: &mut Grant,
+        way: Way,
+        (header, octets): (&ipv6::Header, &[u8]),
+        now: Instant,
+    ) -> Result<(), Discard> {
+        let (other, forbidden) = match way {
+            Way::Up => (header.destination, Discard::InnerForbidden),
+            Way::Down => (header.source, Discard::TunForbidden),
+        };
+        let serves = || {
+            let payload = octets.get(ipv6::HEADER..).unwrap_or_default();
+            (self.is_router(other) || self.dns.contains(&other))
+                && has_service(way, header.next_header, payload)
+        };
+        if grant.limits & self.kind(other) != 0 && !serves() {
+            return Err(forbidden);
+        }
+        if grant.limits & METERED == 0 {
+            return Ok(());
+        }
+        grant.meter(way, header.total_len, now)
+    }
+
+    /// The bit that forbids `address`. What is in a network of this machine, and what is private, is
+    /// taken for a part of the LAN.
+    fn kind(&self, address: Ipv6Addr) -> u8 {
+        let (prefix, _) = ipv6::split(address);
+        match () {
+            () if self.is_router(address) => NO_LAN,
+            () if self.prefixes.contains(&prefix) => NO_CALLERS,
+            () if self.lan.contains(&prefix) || !is_global(address) => NO_LAN,
+            () => NO_INTERNET,
+        }
+    }
+
+    fn is_router(&self, address: Ipv6Addr) -> bool {
+        let (prefix, identifier) = ipv6::split(address);
+        identifier == ipv6::ROUTER && self.prefixes.contains(&prefix)
+    }
+}
+
+/// Whether `address` is one of the Internet's (RFC 4291 section 2.4): 2000::/3 is all that is given
+/// out, and the way to IPv4 by a translator (RFC 6052).
+fn is_global(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    first >> 13 == 1 || (first, second) == (0x64, 0xff9b)
 }
 
 impl Call {
@@ -257,6 +311,8 @@ impl Server<'_> {
         let own = config.users.iter().find(|user| call.user.as_ref() == Some(&user.name));
         if let Some(user) = own {
             call.grant.set(&user.rights, now);
+            // What it is told in IPv6 follows from them.
+            call.host.advertise_at = call.host.advertise_at.map(|_| now);
         }
     }
 
@@ -305,6 +361,30 @@ mod tests {
         for octets in [[9, 9, 9, 9], [172, 32, 0, 1], [100, 128, 0, 1], [100, 63, 0, 1]] {
             assert!(!local(octets), "{octets:?}");
         }
+    }
+
+    #[test]
+    fn places_of_ipv6() {
+        let ipv6 = Ipv6 {
+            prefixes: [0xfd00_0000_0000_0007].into_iter().collect(),
+            lan: [0x2001_0db8_0000_0001].into_iter().collect(),
+            ..Ipv6::default()
+        };
+        for (address, kind) in [
+            ("fd00:0:0:7::1", NO_LAN),
+            ("fd00:0:0:7::2", NO_CALLERS),
+            ("fd00:0:0:8::2", NO_LAN),
+            ("2001:db8:0:1::5", NO_LAN),
+            ("2001:db8:0:2::5", NO_INTERNET),
+            ("64:ff9b::808:808", NO_INTERNET),
+            ("::1", NO_LAN),
+            ("::ffff:8.8.8.8", NO_LAN),
+            ("4000::1", NO_LAN),
+        ] {
+            assert_eq!(ipv6.kind(address.parse().unwrap()), kind, "{address}");
+        }
+        assert!(has_service(Way::Up, ICMPV6, &[128, 0, 0, 0]));
+        assert!(!has_service(Way::Up, ICMPV6, &[134, 0, 0, 0]));
     }
 
     #[test]

@@ -32,9 +32,13 @@ const LIFETIMES: [u32; 2] = [2700, 5400];
 impl Server<'_> {
     /// Tells a caller about the router, and when to do so again.
     pub(super) fn advertise(&mut self, slot: u16, now: Instant) {
-        let ipv6 = self.ipv6.clone().unwrap_or_default();
+        let mut ipv6 = self.ipv6.clone().unwrap_or_default();
         self.step(slot, now, |call, turn| {
             let Some((own, _)) = call.link.identifiers() else { return };
+            ipv6.default_router &= call.grant.has_internet();
+            if !call.grant.has_lan() {
+                ipv6.lan.clear();
+            }
             let (low, high) = INTERVAL_MS;
             let pause = low + (high - low) * u64::from(turn.random.u16()) / u64::from(u16::MAX);
             call.host.advertised_at = now;
@@ -111,5 +115,5 @@ fn advertisement(ipv6: &Ipv6, mtu: u16, with: impl FnOnce(&RouterAdvertisement))
         *address = ipv6.prefixes.first().map_or(*address, |&first| join(first, ROUTER));
     }
     let lifetime = if ipv6.default_router { ROUTER_LIFETIME } else { 0 };
-    with(&RouterAdvertisement { lifetime, mtu, prefixes: &prefixes, dns: &dns });
+    with(&RouterAdvertisement { lifetime, mtu, prefixes: &prefixes, routes: &ipv6.lan, dns: &dns });
 }

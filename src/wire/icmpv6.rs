@@ -120,6 +120,8 @@ pub struct RouterAdvertisement<'a> {
     /// Prefixes of which hosts make addresses (RFC 4862), and which are reached through the
     /// router (RFC 4191), each with the seconds of its preferred and valid lifetimes.
     pub prefixes: &'a [(u64, [u32; 2])],
+    /// More that are reached through the router, for as long as the first of those.
+    pub routes: &'a [u64],
     /// DNS servers (RFC 8106).
     pub dns: &'a [Ipv6Addr],
 }
@@ -141,17 +143,24 @@ impl RouterAdvertisement<'_> {
             writer.u32(0);
             writer.put(&prefix.to_be_bytes());
             writer.put(&[0; 8]);
-            writer.put(&[option::ROUTE, 2, PREFIX_BITS, 0]);
-            writer.u32(valid);
-            writer.put(&prefix.to_be_bytes());
+            put_route(writer, prefix, valid);
         }
+        let valid = self.prefixes.first().map_or(0, |(_, [_, valid])| *valid);
+        self.routes.iter().for_each(|&route| put_route(writer, route, valid));
         if !self.dns.is_empty() {
             writer.put(&[option::RDNSS, 1 + 2 * self.dns.len() as u8, 0, 0]);
-            writer.u32(self.prefixes.first().map_or(0, |(_, [_, valid])| *valid));
+            writer.u32(valid);
             self.dns.iter().for_each(|address| writer.put(&address.octets()));
         }
         end(writer, at);
     }
+}
+
+/// Route Information Option (RFC 4191 section 2.3) with the preference of the default route.
+fn put_route(writer: &mut Writer, prefix: u64, lifetime: u32) {
+    writer.put(&[option::ROUTE, 2, PREFIX_BITS, 0]);
+    writer.u32(lifetime);
+    writer.put(&prefix.to_be_bytes());
 }
 
 /// Makes `packet` the one by which a router says that `target` is taken: by itself, which is the
@@ -276,7 +285,8 @@ mod tests {
     fn a_router_advertisement_octet_by_octet() {
         let dns = [join(PREFIX, 1)];
         let prefixes = &[(PREFIX, [2700, 5400])];
-        let advertisement = RouterAdvertisement { lifetime: 1800, mtu: 1396, prefixes, dns: &dns };
+        let advertisement =
+            RouterAdvertisement { lifetime: 1800, mtu: 1396, prefixes, routes: &[7], dns: &dns };
         let octets = written(|writer| advertisement.emit(link_local(1), ALL_NODES, writer));
         let header = Header::parse(&octets).unwrap();
         assert_eq!((header.total_len, header.hop_limit), (octets.len(), 255));
@@ -287,6 +297,7 @@ mod tests {
             &[3, 4, 64, 0x40, 0, 0, 0x15, 0x18, 0, 0, 0x0a, 0x8c, 0, 0, 0, 0],
             &[0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0],
             &[24, 2, 64, 0, 0, 0, 0x15, 0x18, 0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 0x77],
+            &[24, 2, 64, 0, 0, 0, 0x15, 0x18, 0, 0, 0, 0, 0, 0, 0, 7],
             &[25, 3, 0, 0, 0, 0, 0x15, 0x18],
             &[0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 1],
         ];

@@ -83,6 +83,7 @@ impl World<'_> {
     fn with_ipv6(&mut self) -> &mut Self {
         let ipv6 = Ipv6 {
             prefixes: [PREFIX].into_iter().collect(),
+            lan: [0x2001_0db8_0001_0000].into_iter().collect(),
             dns: [Ipv6Addr::UNSPECIFIED].into_iter().collect(),
             default_router: true,
         };
@@ -164,29 +165,53 @@ fn without_ipv6_it_is_refused_and_the_call_lives() {
     });
 }
 
-/// Which global addresses are the LAN's is not known: an account that may not go everywhere has no
-/// IPv6, also when that changes in the midst of a call.
+/// What an account may do counts for IPv6 as for IPv4, from its next packet on.
 #[test]
-fn accounts_without_all_rights_have_no_ipv6() {
-    let mut shut = config();
-    shut.users[0].rights.lan = false;
-    in_world(shut.clone(), 1, |world| {
-        let at = world.with_ipv6().open(1, WINDOWS);
-        assert_eq!(world.ppp(at).rejected, [0x8057]);
-        assert!(world.is_open(at));
-    });
+fn accounts_go_where_they_may() {
+    let places = [
+        ("2001:db8:1::5", 0),
+        ("fd00::5", 0),
+        ("2001:db8::5", 1),
+        ("fd12:3456:789a:77::2", 2),
+        ("fd12:3456:789a:77::1", 0),
+    ];
     in_world(config(), 1, |world| {
         let at = world.with_ipv6().open(1, V6);
+        for shut in 0..4 {
+            let mut config = config();
+            let rights = &mut config.users[0].rights;
+            (rights.lan, rights.internet, rights.callers) = (shut != 0, shut != 1, shut != 2);
+            world.server.reload(config, world.now);
+            world.run(50);
+            let told = world.heard(at).pop().expect("an advertisement");
+            assert_eq!(told[46..48] == [0, 0], shut == 1, "a default router");
+            let route = [0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0];
+            assert_eq!(told.windows(8).any(|octets| octets == route), shut != 0, "the LAN");
+            for (place, kind) in places {
+                let (other, may) = (address(place), shut != kind);
+                assert_eq!(world.says(at, &udp(global(5), other, 100)).len(), usize::from(may));
+                let down = world.send_tun(&udp(other, global(5), 100));
+                let forbidden = if may { Ok(()) } else { Err(Discard::TunForbidden) };
+                assert_eq!(down, forbidden, "{place} {shut}");
+            }
+            // DNS and pings of the router.
+            let mut question = udp(global(5), global(1), 100);
+            question[42..44].copy_from_slice(&53u16.to_be_bytes());
+            assert_eq!(world.says(at, &question).len(), 1);
+            let echo = icmp(64, global(5), global(1), &[128, 0, 0, 0, 1, 2, 3, 4]);
+            assert_eq!(world.says(at, &echo).len(), 1);
+        }
+        assert_eq!(world.count(Discard::InnerForbidden), 5);
+    });
+}
+
+#[test]
+fn rates_count_both_versions() {
+    let mut slow = config();
+    slow.users[0].rights.rate_up = 1;
+    in_world(slow, 1, |world| {
+        let at = world.with_ipv6().open(1, V6);
         let up = udp(global(5), address("2001:db8::5"), 100);
-        assert_eq!(world.says(at, &up).len(), 1);
-        world.server.reload(shut, world.now);
-        assert!(world.says(at, &up).is_empty());
-        let down = world.send_tun(&udp(address("2001:db8::5"), global(5), 100));
-        assert_eq!(down, Err(Discard::TunForbidden));
-        assert_eq!(world.count(Discard::InnerForbidden), 1);
-        let mut slow = config();
-        slow.users[0].rights.rate_up = 1;
-        world.server.reload(slow, world.now);
         let passed = (0..200).map(|_| world.says(at, &up).len()).sum::<usize>();
         assert!((110..130).contains(&passed), "{passed} of the same bucket");
     });

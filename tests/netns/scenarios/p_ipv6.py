@@ -73,7 +73,8 @@ def ipv6_slaac(bed, check):
         told = bed.loop.until(lambda: next((told for told, _ in one.advertisements
                                             if told.lifetime), None), 5, "a default router")
         assert told.right and told.flags == 0 and told.source == "fe80::1", told
-        assert told.prefixes == [(PREFIX, 64, 0x40)] and told.routes == [PREFIX], told
+        assert told.prefixes == [(PREFIX, 64, 0x40)], told
+        assert told.routes == [PREFIX, "fd00:5::"], told
         assert told.dns == [ROUTER] and told.mtu == 1396 and told.lifetime == 1800, told
         suite.note = str(told)
     with check("address") as suite:
@@ -123,7 +124,7 @@ def tshark(bed, packets):
     done = subprocess.run([*read, "-T", "fields", *(w for f in fields for w in ("-e", f))],
                           text=True, capture_output=True)
     line = done.stdout.splitlines()[0].split("\t")
-    assert line == [f"{PREFIX},{PREFIX}"[:len(line[0])], ROUTER, "1396", "1"], line
+    assert line[0].startswith(PREFIX) and line[1:] == [ROUTER, "1396", "1"], line
     return " ".join(line)
 
 
@@ -224,7 +225,7 @@ def ipv6_switched_off(bed, check):
         bed.router.sysctl("net.ipv6.conf.default.disable_ipv6", 0)
 
 
-@scenario(ipv6_prefix=["auto"], lan_device="br-lan")
+@scenario(ipv6_prefix=["auto"])
 def ipv6_assigned(bed, check):
     """With `auto` the prefix is what somebody, such as netifd, gives to the device; it may change."""
     build_lan(bed)
@@ -243,10 +244,10 @@ def ipv6_assigned(bed, check):
                              "addr add fd12:3456:789a:78::1/64 dev pptps0"])
         told = bed.loop.until(
             lambda: next((t for t, _ in caller.advertisements
-                          if t.routes == ["fd12:3456:789a:78::"]), None), 5, "an advertisement")
+                          if "fd12:3456:789a:78::" in t.routes), None), 5, "an advertisement")
         assert told.prefixes[0][0] == "fd12:3456:789a:78::", told
-    with check("the-lans-own"):
+    with check("another-networks"):
         bed.router.ip_batch(["addr del fd12:3456:789a:78::1/64 dev pptps0",
                              "addr add fd00:5::1/64 dev pptps0"])
-        bed.server.wait_log("fd00:5::/64, which is the LAN's own")
+        bed.server.wait_log("fd00:5::/64, which is another network's")
         bed.assert_ping("c1", LAN)
