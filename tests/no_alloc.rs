@@ -150,6 +150,25 @@ fn good_lines() {
     }
 }
 
+/// What an account may do is judged for each of its packets.
+#[test]
+fn limited_accounts() {
+    let mut config = config();
+    config.users[0].rights.internet = false;
+    config.users[0].rights.rate_up = 100_000;
+    config.users[0].rights.idle_timeout = 1;
+    in_world(config, 1, |world| {
+        let at = world.open(1, MIKROTIK);
+        let packets = packets(world, at, 0, 0);
+        let address = world.ppp(at).address();
+        let (from, answer) = (world.callers[at].address, numbered(LAN, address, 1, 900));
+        let before = count();
+        let passed = turns(&mut world.server, &packets, (from, &answer), world.now);
+        assert_eq!(count() - before, 0);
+        assert_eq!((passed.to_lan, passed.to_caller), (packets.len(), packets.len()));
+    });
+}
+
 #[test]
 fn bad_lines() {
     let passed = assert_allocates_nothing(STATELESS_128, 10, 20);

@@ -3,7 +3,9 @@
 
 use std::net::Ipv4Addr;
 
-use pptp::config::{Config, Duplicate, Pool, User};
+use pptp::config::hours::Span;
+use pptp::config::{Config, Duplicate, Network, Pool, Rights, User};
+use pptp::session::Lan;
 use pptp::wire::gre;
 use pptp::wire::pptp::{Disconnect, Message, OutgoingCallReply};
 
@@ -48,6 +50,7 @@ fn change(config: &mut Config, dice: &mut Dice) {
         let mut user = User::new(&format!("user{name}"), password).unwrap();
         user.enabled = !dice.percent(10);
         user.ip = (name < 2 && dice.percent(80)).then(|| address(13 + name * 100));
+        user.rights = rights(name, dice);
         if !dice.percent(10) {
             config.users.push(user).unwrap();
         }
@@ -55,6 +58,32 @@ fn change(config: &mut Config, dice: &mut Dice) {
     config.duplicate = *dice.pick(&[Duplicate::Replace, Duplicate::Refuse, Duplicate::Allow]);
     config.mppe_stateful = dice.percent(30);
     config.lcp_echo_interval = *dice.pick(&[0, 5, 20]);
+}
+
+/// Nearly everything, most of the time: calls shall be there for long enough.
+fn rights(name: u8, dice: &mut Dice) -> Rights {
+    let mut rights = Rights {
+        lan: !dice.percent(10),
+        internet: !dice.percent(10),
+        callers: !dice.percent(10),
+        rate_up: *dice.pick(&[0, 0, 0, 64, 100_000]),
+        rate_down: *dice.pick(&[0, 0, 0, 64, 100_000]),
+        idle_timeout: *dice.pick(&[0, 0, 1]),
+        session_timeout: *dice.pick(&[0, 0, 2]),
+        ..Rights::default()
+    };
+    if dice.percent(10) {
+        rights.hours.push(Span::parse("mon-thu 06:00-02:00").unwrap()).unwrap();
+    }
+    if dice.percent(50) {
+        rights.routes.push(branch(name / 2)).unwrap();
+    }
+    rights
+}
+
+/// Two accounts may have the same one, as a file never says: the first call gets it.
+fn branch(number: u8) -> Network {
+    Network::around(Ipv4Addr::new(10, number, 0, 0), 16)
 }
 
 struct Chaos<'w, 'a> {
@@ -92,6 +121,7 @@ impl Chaos<'_, '_> {
             48 if self.harms() => self.reload(),
             49..51 if self.harms() => self.leave(),
             51 if self.harms() => self.start_over(),
+            52 if self.harms() => self.surroundings(),
             54 if self.harms() && self.dice.percent(20) => {
                 let unlucky = self.dice.below(8) as u16;
                 self.world.server.disconnect(|call| call.call_id % 8 == unlucky, self.world.now);
@@ -325,6 +355,17 @@ impl Chaos<'_, '_> {
         let mut config = self.world.server.config().clone();
         change(&mut config, &mut self.dice);
         self.world.server.reload(config, self.world.now);
+        self.world.flush();
+    }
+
+    /// Another LAN, and another time of the week.
+    fn surroundings(&mut self) {
+        let networks = [branch(self.dice.below(6) as u8)].into_iter().collect();
+        self.world.server.lan_changed(Lan { address: None, networks });
+        let minute = self.dice.below(7 * 24 * 60) as u16;
+        let minute = (!self.dice.percent(10)).then_some(minute);
+        self.world.server.local_time(minute, self.world.now);
+        self.world.server.take_routes_changed();
         self.world.flush();
     }
 

@@ -84,7 +84,12 @@ pub fn config(variant: u8) -> Config {
     for name in ["alice", "bob", "carol"] {
         let mut user = User::new(name, PASSWORD).expect("a good account");
         user.enabled = name != "carol";
-        user.ip = (name == "bob").then_some(address(11));
+        if name == "bob" {
+            user.ip = Some(address(11));
+            let rights = &mut user.rights;
+            (rights.lan, rights.callers, rights.rate_up) = (false, false, 64);
+            (rights.idle_timeout, rights.session_timeout) = (1, 5);
+        }
         config.users.push(user).expect("room");
     }
     config
