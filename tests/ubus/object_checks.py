@@ -6,7 +6,8 @@ import socket
 import time
 
 import busmsg
-from bed import GATEWAY
+import ip
+from bed import GATEWAY, LAN
 from busbed import OBJECT, call, heard, on_bus, session
 from busclient import Refused
 from busmsg import (A_SIGNATURE, INVALID_ARGUMENT, METHOD_NOT_FOUND, NOT_FOUND, UNKNOWN_ERROR,
@@ -169,6 +170,41 @@ def sessions(bed, check):
         bed.bus.clients.remove(watcher)
         bed.dial("c1", "bob", tun=False).hang_up()
         assert call(client, "status")["uptime"] >= 0
+
+
+BRANCH = {"username": "branch", "password": "branch-Pass1", "internet": 0, "rate_up": 64,
+          "session_timeout": 90, "route": ["192.168.5.0/24"]}
+
+
+@scenario(serve=False)
+def rights(bed, check):
+    """What an account may do, in status; what it did beyond that, in the counters."""
+    client = on_bus(bed, users=[BRANCH, *USERS])
+    branch, alice = bed.dial("c1", "branch", tun=False), bed.dial("c2", "alice", tun=False)
+    with check("shown"):
+        seen = session(client, "branch")
+        shown = {name: seen[name] for name in ("lan", "internet", "callers", "rate_up", "rate_down",
+                                               "idle_timeout", "session_timeout", "routes")}
+        assert shown == {"lan": 1, "internet": 0, "callers": 1, "rate_up": 64, "rate_down": 0,
+                         "idle_timeout": 0, "session_timeout": 90,
+                         "routes": ["192.168.5.0/24"]}, shown
+        assert session(client, "alice")["routes"] == [] and session(client, "alice")["internet"]
+
+    def counted(name, caller, source, destination, count):
+        before = call(client, "status")["discards"][name]
+        for _ in range(count):
+            caller.send_ip(ip.udp(source, destination, 7, 7, bytes(1000)))
+        bed.loop.sleep(0.1)
+        return call(client, "status")["discards"][name] - before
+
+    with check("spoofed"):
+        assert counted("inner_source", branch, "192.168.6.20", LAN, 3) == 3
+        assert counted("inner_source", alice, "192.168.5.20", LAN, 3) == 3
+        assert counted("inner_source", branch, "192.168.5.20", LAN, 1) == 0
+    with check("forbidden"):
+        assert counted("inner_forbidden", branch, "192.168.5.20", "9.9.9.9", 2) == 2
+    with check("too-fast"):
+        assert 12 <= counted("rate_up", branch, branch.address, LAN, 30) <= 24
 
 
 @scenario(serve=False)
