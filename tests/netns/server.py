@@ -30,10 +30,12 @@ def values(options):
 
 
 def resident(bed, figure="VmRSS"):
-    """The server's memory as text; it must stay under 2 MiB."""
+    """The server's memory as text. Without the pages of the program file, which is three times as
+    large here as on a router, it must stay under 1 MiB."""
     size = bed.server.status(figure)
-    assert size < 2048, f"{figure} is {size} KiB"
-    return f"{figure} {size} KiB"
+    own = size - bed.server.status("RssFile")
+    assert own < 1024, f"{figure} is {size} KiB, {own} of them written to"
+    return f"{figure} {size} KiB, {own} of them written to"
 
 
 class Server:

@@ -163,7 +163,7 @@ def embedded_default(bed, check):
 
 @scenario(users=[{"username": f"user{n}", "password": f"user{n}-Pass1"} for n in range(33)])
 def memory(bed, check):
-    """32 calls: resident memory under 2 MiB; the 33rd is refused."""
+    """32 calls: memory stays under 1 MiB; the 33rd is refused."""
     with check("start") as suite:
         suite.note = resident(bed)
     with check("32-calls") as suite:
