@@ -103,6 +103,7 @@ impl<'w, 'a> World<'w, 'a> {
     pub fn new(mut open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
         let now = clock.now();
         open.ubus.want_zone(server.config(), now);
+        open.tun.route(server, true);
         let mut hours = Hours::new();
         hours.follow(server.config().has_hours(), server, now);
         World {
@@ -185,14 +186,14 @@ impl<'w, 'a> World<'w, 'a> {
         while let Some(wish) = self.server.poll_probe() {
             self.open.arp.ask(wish, &self.open.lan);
         }
+        if happened | self.server.take_routes_changed() {
+            self.open.tun.route(self.server, false);
+        }
         if happened {
             self.open.broadcasts.look_again();
             self.proxy.update(self.server, &self.open.lan, &self.open.arp, false);
             // A login, or a call's end, has left keys on the stack.
             sys::forget_stack();
-        }
-        if self.server.take_routes_changed() {
-            self.open.tun.route(self.server, false);
         }
         self.listen_to_lan();
     }

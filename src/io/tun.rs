@@ -25,7 +25,7 @@ pub struct Tun {
     file: File,
     /// A socket for requests about the device.
     handle: OwnedFd,
-    /// Networks behind callers that have a route.
+    /// What has a route.
     routed: Vec<Network>,
 }
 
@@ -44,13 +44,8 @@ impl Tun {
         self.file.as_raw_fd()
     }
 
-    /// Gives the device its address, its largest packet and the routes to the callers; what is
-    /// right already stays, so this also repairs a device that somebody else took down or changed.
-    ///
-    /// The routes cover the callers' addresses and nothing else, whatever network its own address is
-    /// in: then a pool that is a part of the LAN's network leaves the rest of that network where it
-    /// is, since the more specific route wins, and a packet from caller to caller comes back to us
-    /// like any other.
+    /// Gives the device its address and its largest packet; what is right already stays, so this
+    /// also repairs a device that somebody else took down or changed. `route` belongs to it.
     pub fn set_up(&self, config: &Config) -> Result<(), Failure> {
         let name = config.device.as_str();
         let device = Device(self.handle.as_fd(), name);
@@ -60,25 +55,24 @@ impl Tun {
         let mut netlink = Netlink::open().doing("open a netlink socket")?;
         let added = add_address(&mut netlink, index, config.local_ip, prefix(config));
         added.doing(format_args!("set the address of {name}"))?;
-        let fixed = config.users.iter().filter_map(|user| user.ip);
-        let fixed = fixed.filter(|&address| config.pool.offset(address).is_none());
-        let fixed = fixed.map(|address| Network::around(address, 32));
-        for block in blocks(config.pool.first, config.pool.last).chain(fixed) {
-            let what = format_args!("add the route to {block}");
-            route::add(&mut netlink, block, index).doing(what)?;
-        }
         if let Err(failure) = add_prefixes(&mut netlink, index, config) {
             warn!("{failure}");
         }
         Ok(())
     }
 
-    /// Routes the networks behind callers to the device, and no others any more; `anew` also those
-    /// that had a route, which somebody may have removed.
+    /// Routes the callers and the networks behind them to the device, and nothing else any more;
+    /// `anew` also what had a route, which somebody may have removed.
+    ///
+    /// The routes cover the callers' addresses and no others, whatever network the device's own
+    /// address is in: then addresses within the LAN's network leave the rest of it where it is,
+    /// since the more specific route wins, and a packet from caller to caller comes back to us like
+    /// any other.
     pub fn route(&mut self, server: &Server, anew: bool) {
-        let wanted: Vec<Network> = server.routes().map(|(network, _)| network).collect();
+        let mut wanted = to_callers(server);
+        wanted.extend(server.routes().map(|(network, _)| network));
         let before = mem::replace(&mut self.routed, wanted);
-        if before.is_empty() && self.routed.is_empty() {
+        if !anew && before == self.routed {
             return;
         }
         let index = Device(self.handle.as_fd(), &server.config().device).index();
@@ -112,6 +106,19 @@ impl Tun {
             debug!("packet of {} octets for the LAN lost: {error}", packet.len());
         }
     }
+}
+
+/// Where callers are: all addresses that they may get; among those of the LAN only those that they
+/// have now, since the others may be machines of the LAN.
+fn to_callers(server: &Server) -> Vec<Network> {
+    let config = server.config();
+    let host = |address| Network::around(address, 32);
+    if config.lan_mode == LanMode::SameSubnet {
+        return server.online().map(host).collect();
+    }
+    let fixed = config.users.iter().filter_map(|user| user.ip);
+    let fixed = fixed.filter(|&address| config.pool.offset(address).is_none());
+    blocks(config.pool.first, config.pool.last).chain(fixed.map(host)).collect()
 }
 
 /// Bits of the network that the device's address says it is in. Servers on this machine that answer

@@ -244,6 +244,8 @@ def same_subnet_taken(bed, check):
         assert proxied(bed) == ["192.168.1.202"]
         bed.assert_ping("lan", "192.168.1.200")
         bed.assert_ping("lan", alice.address)
+        bed.assert_ping("c1", "192.168.1.200")
+        bed.assert_ping("router", "192.168.1.201")
     with check("a-fixed-address"):
         bed.lan2.ip_batch(["addr add 192.168.1.77/24 dev eth0"])
         refused(bed, "c2", "bob", "ended.*fixed address is in use by a machine of the LAN")
