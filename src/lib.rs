@@ -15,6 +15,8 @@
 //! 4. `session::inbound` checks the inner source, lowers the TCP MSS, and leaves the IP packet
 //!    for the TUN in the same buffer.
 //!
+//! A broadcast has many receivers: [`session::Server::poll_relay`] makes the copies.
+//!
 //! The other way: [`session::Server::handle_tun`] finds the call by the inner destination,
 //! encrypts in place and prepends PPP and GRE headers.
 

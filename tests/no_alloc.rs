@@ -10,9 +10,9 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-use pptp::config::Config;
+use pptp::config::{Config, Network};
 use pptp::packet::Packet;
-use pptp::session::{Forward, Server, Taken};
+use pptp::session::{Forward, Lan, Server, Taken};
 use pptp::time::Instant;
 use pptp::wire::gre::Header;
 
@@ -139,6 +139,34 @@ fn assert_allocates_nothing(bits: u32, loss: u64, late: u64) -> Passed {
         assert_eq!(passed.to_caller, packets.len());
         passed
     })
+}
+
+/// Broadcasts of the LAN and copies of them for each caller, those that do not pass among them.
+#[test]
+fn broadcasts() {
+    in_world(config(), 1, |world| {
+        world.open(1, MIKROTIK);
+        let networks = [Network::around(LAN, 24)].into_iter().collect();
+        world.server.lan_changed(Lan { address: None, networks });
+        let (mut packet, mut now, mut copies) = (Packet::new(), world.now, 0);
+        let mut search = numbered(LAN, Ipv4Addr::BROADCAST, 0, 500);
+        search[23] = 9;
+        search[24..26].copy_from_slice(&480u16.to_be_bytes());
+        let before = count();
+        for number in 0..PACKETS {
+            search[28..32].copy_from_slice(&number.to_be_bytes());
+            packet.set(&search);
+            black_box(world.server.handle_lan(&mut packet, now).is_ok());
+            while world.server.poll_relay(&mut packet, now).is_some() {
+                copies += 1;
+            }
+            black_box(world.server.poll_event());
+            now = now + 5;
+        }
+        assert_eq!(count() - before, 0);
+        // 25 seconds of it, each with 30 and the first with a burst.
+        assert!((700..800).contains(&copies), "{copies}");
+    });
 }
 
 #[test]

@@ -111,10 +111,9 @@ impl Wish {
         // The filter first: the socket hears nothing before it has its device.
         sys::filter(&socket, &program(&self.destinations))?;
         sys::listen_on(&socket, self.index, ETHERTYPE_IP)?;
-        let (socket, descriptor) = (File::from(socket), &mut 0);
-        *descriptor = socket.as_raw_fd();
-        registry.register(&mut SourceFd(descriptor), token, Interest::READABLE)?;
-        Ok(Open { socket, _member: self.join()? })
+        let descriptor = socket.as_raw_fd();
+        registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        Ok(Open { socket: socket.into(), _member: self.join()? })
     }
 
     fn join(&self) -> io::Result<Option<UdpSocket>> {

@@ -8,6 +8,7 @@ import ip
 import lobby
 from bed import LAN, LAN_ROUTER
 from netns import Netns
+from scenarios.l_same_subnet import OPTIONS as SAME_SUBNET
 from server import Server
 from suite import scenario
 
@@ -41,7 +42,8 @@ def play(bed, everybody, seeker, hosts, destination, own_port, **keywords):
     rooms = {name: bed.spawn(name, lobby.host, name, **keywords) for name in hosts}
     bed.loop.sleep(0.2)
     device, address = everybody[seeker]
-    found = bed.spawn(seeker, lobby.search, destination, device, own_port, rooms=len(hosts)).result(8)
+    found = bed.spawn(seeker, lobby.search, destination, device, own_port,
+                      rooms=len(hosts)).result(8)
     expected = {name: [everybody[name][1], lobby.PORT] for name in hosts}
     assert found == expected, f"{found}, not {expected}"
     for name, room in rooms.items():
@@ -58,17 +60,17 @@ def lobbies(bed, check):
     with check("listens-to-the-lan"):
         opens(bed, bed.server)
     everybody = parties(bed, one, two)
-    for number, (name, destination) in enumerate((("everybody", EVERYBODY), ("lan-broadcast", LAN_ALL))):
+    destinations = [("everybody", EVERYBODY), ("lan-broadcast", LAN_ALL)]
+    for number, (name, destination) in enumerate(destinations):
         with check(f"lan-to-callers-{name}"):
             play(bed, everybody, "lan", ["c1", "c2"], destination, 20000 + number)
-    destinations = (("everybody", EVERYBODY), ("lan-broadcast", LAN_ALL), ("callers-broadcast", CALLERS_ALL))
+    destinations.append(("callers-broadcast", CALLERS_ALL))
     for number, (name, destination) in enumerate(destinations):
         with check(f"caller-to-lan-and-caller-{name}"):
             play(bed, everybody, "c1", ["c2", "lan"], destination, 20010 + number)
     with check("this-machine-hears-callers"):
         room = bed.spawn("router", lobby.host, "router")
         bed.loop.sleep(0.2)
-        bed.spawn("c2", lobby.search, EVERYBODY, everybody["c2"][0], 20020, seconds=0.5, rooms=0).result()
         bed.spawn("c2", lobby.search, EVERYBODY, everybody["c2"][0], 20020).result(8)
         assert room.result(8) == [[two.address, 20020]]
     with check("closed-after-the-last-call"):
@@ -76,6 +78,41 @@ def lobbies(bed, check):
         assert ears(bed.server) == 1
         two.hang_up()
         opens(bed, bed.server, 0)
+
+
+@scenario(**SAME_SUBNET)
+def lobbies_same_subnet(bed, check):
+    """The same with callers that have addresses of the LAN."""
+    one, two = bed.dial("c1", "alice"), bed.dial("c2", "bob")
+    opens(bed, bed.server)
+    everybody = parties(bed, one, two)
+    destinations = (("everybody", EVERYBODY), ("broadcast", LAN_ALL))
+    for number, (name, destination) in enumerate(destinations):
+        with check(f"lan-to-callers-{name}"):
+            play(bed, everybody, "lan", ["c1", "c2"], destination, 20000 + number)
+        with check(f"caller-to-lan-and-caller-{name}"):
+            play(bed, everybody, "c1", ["c2", "lan"], destination, 20010 + number)
+
+
+@scenario(lan_device="br-lan")
+def lobbies_bridge(bed, check):
+    """The bridge of the LAN goes and comes back while callers play."""
+    one, two = bed.dial("c1", "alice"), bed.dial("c2", "bob")
+    opens(bed, bed.server)
+    everybody = parties(bed, one, two)
+    with check("callers-play-without-a-lan"):
+        bed.router.ip_batch(["link del br-lan"])
+        opens(bed, bed.server, 0)
+        play(bed, everybody, "c1", ["c2"], EVERYBODY, 20000)
+        before = bed.server.cpu()
+        bed.loop.sleep(0.5)
+        assert bed.server.cpu() - before < 0.1, "busy with a device that is gone"
+    with check("and-with-it-again"):
+        bed.router.ip_batch(["link add br-lan type bridge forward_delay 0", "link set br-lan up",
+                             f"addr add {LAN_ROUTER}/24 dev br-lan", "link set lan0 master br-lan"])
+        opens(bed, bed.server)
+        play(bed, everybody, "lan", ["c1", "c2"], EVERYBODY, 20001)
+        play(bed, everybody, "c1", ["c2", "lan"], EVERYBODY, 20002)
 
 
 @scenario(lan_device="br-lan", relay_mdns="1", relay_ssdp="1")
@@ -239,8 +276,8 @@ def second_router(bed):
     bed.spaces["second"] = space
     bed.wire("second", "wan", "internet", "w-second")
     bed.internet.ip_batch(["link set w-second master br0"])
-    bed.wire("second", "br-lan", "router", "lan1")
-    bed.router.ip_batch(["link set lan1 master br-lan"])
+    bed.wire("second", "br-lan", "router", "lan9")
+    bed.router.ip_batch(["link set lan9 master br-lan"])
     space.ip_batch([f"addr add {SECOND_WAN}/24 dev wan", f"addr add {SECOND_LAN}/24 dev br-lan",
                     f"route add 192.168.77.0/24 via {LAN_ROUTER}"])
     space.sysctl("net.ipv4.ip_forward", 1)
