@@ -118,7 +118,7 @@ impl Server<'_> {
         let audience = self.audience(header)?;
         self.table.get(slot).filter(|call| call.grant.relays())?;
         let taken = self.examine(Origin::Caller(slot), audience, header, packet, now);
-        if let Err(why @ (Discard::RelayPacket | Discard::RelayPort)) = taken {
+        if let Err(why @ (Discard::RelayPacket | Discard::RelayPort | Discard::TunSize)) = taken {
             // It stays between the caller and this machine.
             self.discards.count(why);
             return None;
@@ -162,7 +162,9 @@ impl Server<'_> {
     /// the packet is for somebody.
     fn audience(&self, header: &Header) -> Option<Ipv4Addr> {
         let (to, relay) = (header.destination, &self.config.relay);
-        if header.protocol != udp::PROTOCOL || !relay.on {
+        // The last two bits of every broadcast address are ones. Most packets end here.
+        let may_be = to.to_bits() & 3 == 3 || to == SSDP.0;
+        if !may_be || header.protocol != udp::PROTOCOL || !relay.on {
             return None;
         }
         match to {
@@ -188,10 +190,12 @@ impl Server<'_> {
         };
         let is_broadcast =
             [24, class].iter().any(|&it| Network::around(from, it).broadcast() == to);
-        let is_host = self.config.pool.offset(to).is_some()
-            || self.is_behind_caller(to)
-            || self.lan.contains(to);
-        is_broadcast && !is_host
+        let is_host = || {
+            self.config.pool.offset(to).is_some()
+                || self.is_behind_caller(to)
+                || self.lan.contains(to)
+        };
+        is_broadcast && !is_host()
     }
 
     /// Whether a broadcast may go on; if so, it is on its way.
