@@ -121,7 +121,7 @@ impl Wish {
         if groups.peek().is_none() {
             return Ok(None);
         }
-        let member = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        let member = UdpSocket::from(sys::socket(Socket::Device)?);
         let own = self.address.unwrap_or(Ipv4Addr::UNSPECIFIED);
         for group in groups {
             member.join_multicast_v4(group, &own)?;
