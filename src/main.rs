@@ -1,11 +1,17 @@
 //! The program: reads its arguments and configuration, opens everything, runs the loop, closes.
 
+// The entry is `main` in io/sys.rs.
+#![cfg_attr(not(test), no_main)]
+
 mod io;
 
-use std::ffi::OsString;
-use std::io::{BufRead, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::ffi::{CStr, OsStr};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use log::{Level, error, info, log, warn};
 use pptp::config::{Config, LogLevel, User};
@@ -17,6 +23,7 @@ use zeroize::Zeroize;
 use io::clock::Clock;
 use io::failure::{Doing, Failure};
 use io::open::Open;
+use io::sys::Standard;
 use io::{Next, World, open, source, sys, tun, welcome};
 
 const USAGE: &str = "\
@@ -30,12 +37,12 @@ usage: pptp-server                    serve one account with a fresh password, w
 ";
 
 /// Octets of the longest line that `nt-hash` reads.
-const PASSWORD: u64 = 1024;
+const PASSWORD: usize = 1024;
 
 /// What the arguments ask for.
 enum Command {
     Serve(Paths),
-    Check(PathBuf),
+    Check(&'static Path),
     NtHash,
     Version,
     Help,
@@ -45,30 +52,44 @@ enum Command {
 #[derive(Default)]
 struct Paths {
     /// The configuration.
-    file: Option<PathBuf>,
+    file: Option<&'static Path>,
     /// Where ubusd listens.
-    ubus: Option<PathBuf>,
+    ubus: Option<&'static Path>,
 }
 
-fn main() -> ExitCode {
-    let Some(command) = command(std::env::args_os().skip(1)) else {
-        eprint!("{USAGE}");
-        return ExitCode::from(2);
+/// Does what the arguments say; the result is the program's exit status.
+fn start(arguments: impl Iterator<Item = &'static CStr>) -> u8 {
+    open_standard();
+    let arguments = arguments.map(|argument| OsStr::from_bytes(argument.to_bytes()));
+    let Some(command) = command(arguments) else {
+        io::log::say(USAGE.as_bytes());
+        return 2;
     };
     let done = match command {
         Command::Serve(paths) => serve(&paths),
-        Command::Check(file) => check(&file),
+        Command::Check(file) => check(file),
         Command::NtHash => nt_hash(),
         Command::Version => print(concat!("pptp-server ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Help => print(USAGE),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Said) => ExitCode::FAILURE,
+        Ok(()) => 0,
+        Err(Stop::Said) => 1,
         Err(Stop::Failed(failure)) => {
             io::log::say(format!("error: {failure}\n").as_bytes());
-            ExitCode::FAILURE
+            1
         }
+    }
+}
+
+/// Opens what is closed of standard input, output and error: else a socket could take that number,
+/// and the log would go there.
+fn open_standard() {
+    while let Ok(file) = File::options().read(true).write(true).open("/dev/null") {
+        if file.as_raw_fd() > Standard::Error as i32 {
+            return;
+        }
+        let _stays_open = file.into_raw_fd();
     }
 }
 
@@ -85,12 +106,12 @@ impl From<Failure> for Stop {
     }
 }
 
-fn command(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
+fn command(mut arguments: impl Iterator<Item = &'static OsStr>) -> Option<Command> {
     let (mut paths, mut check, mut alone) = (Paths::default(), false, None);
     while let Some(argument) = arguments.next() {
         match argument.to_str()? {
-            "-c" if paths.file.is_none() => paths.file = Some(arguments.next()?.into()),
-            "--ubus" if paths.ubus.is_none() => paths.ubus = Some(arguments.next()?.into()),
+            "-c" if paths.file.is_none() => paths.file = Some(arguments.next()?.as_ref()),
+            "--ubus" if paths.ubus.is_none() => paths.ubus = Some(arguments.next()?.as_ref()),
             "--check" => check = true,
             "nt-hash" if alone.is_none() => alone = Some(Command::NtHash),
             "--version" if alone.is_none() => alone = Some(Command::Version),
@@ -111,10 +132,10 @@ fn serve(paths: &Paths) -> Result<(), Stop> {
     if let Err(error) = sys::hide_memory() {
         warn!("a core file could have secrets in it: {error}");
     }
-    let file = paths.file.as_deref();
+    let file = paths.file;
     let (config, welcome) = configuration(file)?;
     io::log::set_level(config.log_level);
-    let open = Open::all(&config, paths.ubus.as_deref(), file)?;
+    let open = Open::all(&config, paths.ubus, file)?;
     if let Err(error) = sys::drop_rights() {
         warn!("more rights than are needed stay: {error}");
     }
@@ -217,27 +238,45 @@ fn reload(world: &mut World, file: Option<&Path>) {
 
 fn check(file: &Path) -> Result<(), Stop> {
     let config = source::load(file, |level, line| match level {
-        Level::Error => eprintln!("{line}"),
-        _ => eprintln!("warning: {line}"),
+        Level::Error => io::log::say(format!("{line}\n").as_bytes()),
+        _ => io::log::say(format!("warning: {line}\n").as_bytes()),
     });
     config.map(drop).ok_or(Stop::Said)
 }
 
 fn nt_hash() -> Result<(), Stop> {
-    let mut line = Vec::with_capacity(PASSWORD as usize + 1);
-    let read = std::io::stdin().lock().take(PASSWORD).read_until(b'\n', &mut line);
-    let hash = read.doing("read the password").and_then(|_| nt_hash_of(&line));
-    line.zeroize();
-    let digits: String = hash?.iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut octets = [0; PASSWORD];
+    let line = read_line(&mut octets).doing("read the password");
+    let hash = line.and_then(nt_hash_of);
+    octets.zeroize();
+    let mut digits = String::new();
+    for octet in hash? {
+        // A string takes everything.
+        let _ = write!(digits, "{octet:02x}");
+    }
     print(&format!("{digits}\n"))
+}
+
+/// The first line of standard input, as far as there is room.
+fn read_line(room: &mut [u8]) -> std::io::Result<&[u8]> {
+    let mut input = sys::standard(Standard::Input);
+    let mut length = 0;
+    while length < room.len() {
+        let count = input.read(&mut room[length..])?;
+        let end = room[length..].iter().take(count).position(|octet| *octet == b'\n');
+        length += end.unwrap_or(count);
+        if end.is_some() || count == 0 {
+            break;
+        }
+    }
+    Ok(&room[..length])
 }
 
 fn nt_hash_of(line: &[u8]) -> Result<[u8; 16], Failure> {
     let refused =
         |why| Failure::new("read the password", why, "one line in UTF-8 on standard input");
     let text = std::str::from_utf8(line).map_err(|_| refused("it is not UTF-8"))?;
-    let password = text.strip_suffix('\n').unwrap_or(text);
-    let password = password.strip_suffix('\r').unwrap_or(password);
+    let password = text.strip_suffix('\r').unwrap_or(text);
     if password.is_empty() {
         return Err(refused("it is empty"));
     }
@@ -246,6 +285,6 @@ fn nt_hash_of(line: &[u8]) -> Result<[u8; 16], Failure> {
 
 /// Prints to standard output.
 fn print(text: &str) -> Result<(), Stop> {
-    let written = std::io::stdout().write_all(text.as_bytes());
+    let written = sys::standard(Standard::Output).write_all(text.as_bytes());
     Ok(written.doing("write to standard output")?)
 }

@@ -2,14 +2,14 @@
 //! (procd's logd, journald) adds them.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pptp::config::LogLevel;
 use pptp::session::Event;
 use pptp::time::Instant;
 
-use super::sys;
+use super::sys::{self, Standard};
 
 /// Octets of the longest line; what is longer is cut.
 const LINE: usize = 512;
@@ -81,8 +81,8 @@ fn level(level: LogLevel) -> Level {
 /// Writes to standard error, unless whoever reads it has fallen behind: a log daemon that hangs must
 /// not hang the calls. What cannot be written is lost.
 pub fn say(text: &[u8]) {
-    let mut out = io::stderr();
-    if sys::takes_output(&out) {
+    let mut out = sys::standard(Standard::Error);
+    if sys::takes_output(&*out) {
         let _ = out.write_all(text);
     }
 }

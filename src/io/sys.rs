@@ -1,15 +1,46 @@
-//! The system calls that the standard library has no safe form of, each in a thin safe wrapper.
+//! The system calls that the standard library has no safe form of, each in a thin safe wrapper, and
+//! the program's entry.
 //! This is the only file with `unsafe`: every block says why it is sound.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use libc::{Ioctl, c_char, c_int, c_short, c_ulong};
 use zeroize::Zeroize;
+
+/// The entry that the C runtime calls. Rust's own would bring 12 KB along for what is not needed here:
+/// other threads, and words for a stack that overflows.
+// SAFETY: this is the one function of this name, and its type is that of C's `main`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+#[cfg_attr(test, expect(dead_code, reason = "tests have an entry of their own"))]
+extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    // What reads our output may go away: that is an error of write(2), no reason to die.
+    // SAFETY: plain numbers.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: there are `count` arguments, each a C string that stays for as long as the program.
+    let argument = |at| unsafe { CStr::from_ptr::<'static>(*arguments.add(at)) };
+    crate::start((1..count).map(argument)).into()
+}
+
+/// The descriptors that every program is started with.
+#[derive(Clone, Copy)]
+pub enum Standard {
+    Input = 0,
+    Output = 1,
+    Error = 2,
+}
+
+/// Standard input, output or error, without any buffer.
+pub fn standard(which: Standard) -> ManuallyDrop<File> {
+    // SAFETY: `start` saw to it that these three are open, and nothing ever closes them.
+    ManuallyDrop::new(unsafe { File::from_raw_fd(which as c_int) })
+}
 
 /// The kinds of socket that are opened here; the rest comes from mio.
 #[derive(Clone, Copy)]
@@ -382,7 +413,8 @@ pub fn hide_memory() -> io::Result<()> {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a pointer to a local that is only read, and plain numbers.
     unsafe {
-        checked(libc::setrlimit(libc::RLIMIT_CORE, &none))?;
+        // Not setrlimit(2): musl's sets it for threads one by one where prlimit(2) is missing.
+        checked(libc::prlimit(0, libc::RLIMIT_CORE, &none, ptr::null_mut()))?;
         checked(libc::prctl(libc::PR_SET_DUMPABLE, 0 as c_ulong, 0, 0, 0))
     }
 }
@@ -392,12 +424,12 @@ pub fn hide_memory() -> io::Result<()> {
 pub fn allow_descriptors(wanted: usize) -> io::Result<usize> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes to this local.
-    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    checked(unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, ptr::null(), &mut limit) })?;
     let wanted = libc::rlim_t::try_from(wanted).unwrap_or(libc::rlim_t::MAX);
     if limit.rlim_cur < wanted {
         limit.rlim_cur = wanted.min(limit.rlim_max);
         // SAFETY: the kernel reads this local.
-        checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
+        checked(unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, &limit, ptr::null_mut()) })?;
     }
     Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
