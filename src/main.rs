@@ -6,7 +6,7 @@
 mod io;
 
 use std::ffi::{CStr, OsStr};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -148,7 +148,7 @@ fn serve(paths: &Paths) -> Result<(), Stop> {
 /// The configuration, and what is to be said to the person who started the program.
 fn configuration(file: Option<&Path>) -> Result<(Box<Config>, String), Stop> {
     if let Some(file) = file {
-        let config = source::load(file, |level, line| log!(level, "{line}")).ok_or(Stop::Said)?;
+        let config = source::load(file, &log_line).ok_or(Stop::Said)?;
         source::warn_if_readable(file);
         return Ok((config, String::new()));
     }
@@ -219,6 +219,11 @@ fn storage<T: Default>(count: usize) -> Vec<T> {
     std::iter::repeat_with(T::default).take(count).collect()
 }
 
+/// Logs what there is to say about the configuration.
+fn log_line(level: Level, line: &dyn Display) {
+    log!(level, "{line}");
+}
+
 /// Reads the configuration again. A broken one changes nothing. (In the frame of `run`, which never
 /// ends, the accounts of this one would stay for ever.)
 #[inline(never)]
@@ -227,7 +232,7 @@ fn reload(world: &mut World, file: Option<&Path>) {
         warn!("nothing to read again: the configuration is the one that is built in");
         return world.keep(Status::NOT_SUPPORTED);
     };
-    match source::load(file, |level, line| log!(level, "{line}")) {
+    match source::load(file, &log_line) {
         Some(config) => world.reload(taken(config)),
         None => {
             error!("the configuration stays as it was");
@@ -237,9 +242,9 @@ fn reload(world: &mut World, file: Option<&Path>) {
 }
 
 fn check(file: &Path) -> Result<(), Stop> {
-    let config = source::load(file, |level, line| match level {
-        Level::Error => io::log::say(format!("{line}\n").as_bytes()),
-        _ => io::log::say(format!("warning: {line}\n").as_bytes()),
+    let config = source::load(file, &|level, line| {
+        let kind = if level == Level::Error { "" } else { "warning: " };
+        io::log::say(format!("{kind}{line}\n").as_bytes());
     });
     config.map(drop).ok_or(Stop::Said)
 }

@@ -22,7 +22,7 @@ const FILE: u64 = 256 * 1024;
 /// A configuration has room for every account that there may be. It is on the heap, and this is a
 /// function of its own, so that the stack does not keep several copies of it for ever.
 #[inline(never)]
-pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Box<Config>> {
+pub fn load(path: &Path, say: &dyn Fn(Level, &dyn Display)) -> Option<Box<Config>> {
     let mut text = match read(path) {
         Ok(text) => text,
         Err(failure) => {
@@ -33,7 +33,7 @@ pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Box
     let mut warnings = Problems::default();
     let parsed = Config::parse(&text, &mut warnings);
     text.zeroize();
-    say_all(&warnings, path, Level::Warn, &mut say);
+    say_all(&warnings, path, Level::Warn, say);
     match parsed {
         Ok(config) => {
             let refusal = path.parent().and_then(|folder| conflict::refusal(&config, folder));
@@ -46,18 +46,13 @@ pub fn load(path: &Path, mut say: impl FnMut(Level, &dyn Display)) -> Option<Box
             }
         }
         Err(errors) => {
-            say_all(&errors, path, Level::Error, &mut say);
+            say_all(&errors, path, Level::Error, say);
             None
         }
     }
 }
 
-fn say_all(
-    problems: &Problems,
-    path: &Path,
-    level: Level,
-    say: &mut impl FnMut(Level, &dyn Display),
-) {
+fn say_all(problems: &Problems, path: &Path, level: Level, say: &dyn Fn(Level, &dyn Display)) {
     let file = path.display();
     for problem in problems {
         say(level, &format_args!("{file}:{problem}"));

@@ -70,12 +70,23 @@ impl Ccp {
 }
 
 impl ControlProtocol for Ccp {
-    const PROTOCOL: u16 = protocol::CCP;
+    fn number(&self) -> u16 {
+        protocol::CCP
+    }
+
     /// The RFC's own slow timer, and patience: a request that arrives again after the peer's CCP has
     /// opened makes pppd drop the call.
-    const RESTART_MS: u64 = 3000;
-    const PATIENCE: u8 = 2;
-    const MAX_CONFIGURE: u8 = 15;
+    fn restart_ms(&self) -> u64 {
+        3000
+    }
+
+    fn patience(&self) -> u8 {
+        2
+    }
+
+    fn max_configure(&self) -> u8 {
+        15
+    }
 
     /// Exactly one strength: Windows answers a choice of several with Naks in circles.
     fn request(&self, options: &mut Writer) {

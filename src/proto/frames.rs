@@ -109,10 +109,15 @@ impl Outlet<'_, '_> {
         protocol: u16,
         code: u8,
         identifier: u8,
-        write: impl FnOnce(&mut Writer),
+        write: impl Fn(&mut Writer),
     ) {
-        self.frame(protocol, |writer| {
-            writer.put(&[code, identifier, 0, 0]);
+        self.packet(protocol, [code, identifier], &write);
+    }
+
+    fn packet(&mut self, protocol: u16, head: [u8; 2], write: &dyn Fn(&mut Writer)) {
+        self.put(protocol, &|writer| {
+            writer.put(&head);
+            writer.u16(0);
             write(writer);
             writer.patch_u16(4, (writer.len() - 2) as u16);
         });
@@ -120,7 +125,11 @@ impl Outlet<'_, '_> {
 
     /// Queues a frame with the information that `write` fills in, such as an inner packet of our
     /// own. One that does not fit, or finds the ring full, is lost.
-    pub fn frame(&mut self, protocol: u16, write: impl FnOnce(&mut Writer)) {
+    pub fn frame(&mut self, protocol: u16, write: impl Fn(&mut Writer)) {
+        self.put(protocol, &write);
+    }
+
+    fn put(&mut self, protocol: u16, write: &dyn Fn(&mut Writer)) {
         let (owner, limit) = (self.owner, (2 + self.mru).min(FRAME));
         let Some(frame) = self.frames.vacant() else {
             self.frames.lost += 1;

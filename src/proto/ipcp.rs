@@ -65,9 +65,14 @@ impl Ipcp {
 }
 
 impl ControlProtocol for Ipcp {
-    const PROTOCOL: u16 = protocol::IPCP;
+    fn number(&self) -> u16 {
+        protocol::IPCP
+    }
+
     /// The peer may still be busy with the protocols before this one.
-    const MAX_CONFIGURE: u8 = 15;
+    fn max_configure(&self) -> u8 {
+        15
+    }
 
     fn request(&self, options: &mut Writer) {
         if self.tell_local {

@@ -44,7 +44,9 @@ impl Ipv6cp {
 }
 
 impl ControlProtocol for Ipv6cp {
-    const PROTOCOL: u16 = protocol::IPV6CP;
+    fn number(&self) -> u16 {
+        protocol::IPV6CP
+    }
 
     fn request(&self, options: &mut Writer) {
         put_option(options, INTERFACE_IDENTIFIER, &self.own.to_be_bytes());

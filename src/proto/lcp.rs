@@ -54,7 +54,9 @@ impl Lcp {
 }
 
 impl ControlProtocol for Lcp {
-    const PROTOCOL: u16 = protocol::LCP;
+    fn number(&self) -> u16 {
+        protocol::LCP
+    }
 
     fn request(&self, options: &mut Writer) {
         if let Some(mru) = self.own_mru {

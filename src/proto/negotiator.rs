@@ -25,16 +25,25 @@ const MAX_EAGER_ANSWERS: u8 = 20;
 const OWN_OPTIONS: usize = 64;
 
 /// What is particular to one control protocol.
-pub trait ControlProtocol {
+pub trait ControlProtocol: 'static {
     /// The protocol number.
-    const PROTOCOL: u16;
+    fn number(&self) -> u16;
+
     /// Milliseconds between two of our requests (RFC 1661 section 4.6, Restart Timer).
-    const RESTART_MS: u64 = 2000;
+    fn restart_ms(&self) -> u64 {
+        2000
+    }
+
     /// Requests without an answer before giving up (RFC 1661 section 4.6, Max-Configure).
-    const MAX_CONFIGURE: u8 = 10;
+    fn max_configure(&self) -> u8 {
+        10
+    }
+
     /// Restart intervals that are waited out, without asking again, once the peer's request was
     /// acknowledged: it may be open already, with only its Ack lost.
-    const PATIENCE: u8 = 0;
+    fn patience(&self) -> u8 {
+        0
+    }
 
     /// Writes the options of our Configure-Request.
     fn request(&self, options: &mut Writer);
@@ -69,9 +78,7 @@ pub struct Change {
 }
 
 /// One protocol's negotiation.
-pub struct Negotiator<P> {
-    /// The protocol's own options.
-    pub protocol: P,
+pub struct Negotiator<P: ?Sized> {
     state: State,
     restart_count: u8,
     restart_at: Option<Instant>,
@@ -87,13 +94,17 @@ pub struct Negotiator<P> {
     answered_at: Instant,
     /// Why we terminate, for the data of our Terminate-Request.
     farewell: &'static str,
+    /// The protocol's own options. At the end, so that `any` can forget which protocol it is.
+    pub protocol: P,
 }
+
+/// The negotiation of any protocol: the code is there once.
+type Any = Negotiator<dyn ControlProtocol>;
 
 impl<P: ControlProtocol> Negotiator<P> {
     /// A negotiation in the Initial state.
     pub fn new(protocol: P) -> Negotiator<P> {
         Negotiator {
-            protocol,
             state: State::Initial,
             restart_count: 0,
             restart_at: None,
@@ -107,9 +118,57 @@ impl<P: ControlProtocol> Negotiator<P> {
             answers: 0,
             answered_at: Instant(0),
             farewell: "",
+            protocol,
         }
     }
 
+    /// The line is there and the layer wanted: sends the first Configure-Request.
+    pub fn open(&mut self, out: &mut Outlet, now: Instant) {
+        self.any().begin(out, now);
+    }
+
+    /// Terminates; `farewell` goes into the Terminate-Request for people to read.
+    pub fn close(&mut self, farewell: &'static str, out: &mut Outlet, now: Instant) -> Change {
+        self.farewell = farewell;
+        self.any().event(Event::Close, out, now)
+    }
+
+    /// The peer answered our protocol with a Protocol-Reject.
+    pub fn protocol_rejected(&mut self, out: &mut Outlet, now: Instant) -> Change {
+        self.any().event(Event::RejectFatal, out, now)
+    }
+
+    /// Takes our pending request for acknowledged although the Ack did not arrive: the peer shows
+    /// by what it sends that it has gone on.
+    pub fn presume_ack(&mut self, out: &mut Outlet, now: Instant) -> Change {
+        self.awaits_answer = false;
+        // Should the peer repeat its request, it has not gone on.
+        self.acknowledged = None;
+        self.any().event(Event::Ack, out, now)
+    }
+
+    /// The restart timer, when it is due.
+    pub fn handle_timeout(&mut self, out: &mut Outlet, now: Instant) -> Change {
+        self.any().restart_timer(out, now)
+    }
+
+    /// A packet of this protocol with one of the seven shared codes, or with a code that nobody
+    /// knows.
+    pub fn handle(
+        &mut self,
+        packet: &ControlPacket,
+        out: &mut Outlet,
+        now: Instant,
+    ) -> Result<Change, Discard> {
+        self.any().take(packet, out, now)
+    }
+
+    fn any(&mut self) -> &mut Any {
+        self
+    }
+}
+
+impl<P: ?Sized> Negotiator<P> {
     /// Whether the layer is open.
     pub fn is_open(&self) -> bool {
         self.state == State::Opened
@@ -129,39 +188,19 @@ impl<P: ControlProtocol> Negotiator<P> {
     pub fn restart_at(&self) -> Option<Instant> {
         self.restart_at
     }
+}
 
-    /// The line is there and the layer wanted: sends the first Configure-Request.
-    pub fn open(&mut self, out: &mut Outlet, now: Instant) {
+impl Any {
+    fn begin(&mut self, out: &mut Outlet, now: Instant) {
         self.event(Event::Open, out, now);
         self.event(Event::Up, out, now);
     }
 
-    /// Terminates; `farewell` goes into the Terminate-Request for people to read.
-    pub fn close(&mut self, farewell: &'static str, out: &mut Outlet, now: Instant) -> Change {
-        self.farewell = farewell;
-        self.event(Event::Close, out, now)
-    }
-
-    /// The peer answered our protocol with a Protocol-Reject.
-    pub fn protocol_rejected(&mut self, out: &mut Outlet, now: Instant) -> Change {
-        self.event(Event::RejectFatal, out, now)
-    }
-
-    /// Takes our pending request for acknowledged although the Ack did not arrive: the peer shows
-    /// by what it sends that it has gone on.
-    pub fn presume_ack(&mut self, out: &mut Outlet, now: Instant) -> Change {
-        self.awaits_answer = false;
-        // Should the peer repeat its request, it has not gone on.
-        self.acknowledged = None;
-        self.event(Event::Ack, out, now)
-    }
-
-    /// The restart timer, when it is due.
-    pub fn handle_timeout(&mut self, out: &mut Outlet, now: Instant) -> Change {
+    fn restart_timer(&mut self, out: &mut Outlet, now: Instant) -> Change {
         if !crate::time::due(self.restart_at, now) {
             return Change::default();
         }
-        if self.state == State::AckSent && self.waited < P::PATIENCE {
+        if self.state == State::AckSent && self.waited < self.protocol.patience() {
             self.waited += 1;
             self.restart(now);
             return Change::default();
@@ -170,9 +209,7 @@ impl<P: ControlProtocol> Negotiator<P> {
         self.event(event, out, now)
     }
 
-    /// A packet of this protocol with one of the seven shared codes, or with a code that nobody
-    /// knows.
-    pub fn handle(
+    fn take(
         &mut self,
         packet: &ControlPacket,
         out: &mut Outlet,
@@ -259,12 +296,12 @@ impl<P: ControlProtocol> Negotiator<P> {
     }
 
     fn answer(&mut self, code: u8, packet: &ControlPacket, options: &[u8], out: &mut Outlet) {
-        out.control(P::PROTOCOL, code, packet.identifier, |writer| writer.put(options));
+        out.control(self.protocol.number(), code, packet.identifier, |writer| writer.put(options));
     }
 
     fn may_answer(&mut self, now: Instant) -> bool {
         let eager = self.answers < MAX_EAGER_ANSWERS;
-        let may = eager || now.since(self.answered_at) >= P::RESTART_MS;
+        let may = eager || now.since(self.answered_at) >= self.protocol.restart_ms();
         if may {
             self.answered_at = now;
             self.answers = self.answers.saturating_add(1);
@@ -360,7 +397,7 @@ impl<P: ControlProtocol> Negotiator<P> {
             let header = [packet.code, packet.identifier, high, low];
             self.identifier = self.identifier.wrapping_add(1);
             let head = (code::CODE_REJECT, self.identifier);
-            out.reject(P::PROTOCOL, head, &header, packet.data);
+            out.reject(self.protocol.number(), head, &header, packet.data);
         }
         Err(Discard::PppCode)
     }
@@ -401,15 +438,16 @@ impl<P: ControlProtocol> Negotiator<P> {
     fn count(&mut self, actions: Actions, now: Instant) {
         if actions.has(Actions::IRC) {
             let terminating = actions.has(Actions::STR);
-            self.restart_count = if terminating { MAX_TERMINATE } else { P::MAX_CONFIGURE };
+            self.restart_count =
+                if terminating { MAX_TERMINATE } else { self.protocol.max_configure() };
         }
         if actions.has(Actions::ZRC) {
             // The peer said goodbye: one interval for it to repeat its request, then finished.
             self.restart_count = 0;
-            self.restart_at = Some(now + P::RESTART_MS);
+            self.restart_at = Some(now + self.protocol.restart_ms());
         }
         if actions.has(Actions::TLD) && !actions.has(Actions::STR) && !actions.has(Actions::ZRC) {
-            (self.restart_count, self.refusals) = (P::MAX_CONFIGURE, 0);
+            (self.restart_count, self.refusals) = (self.protocol.max_configure(), 0);
         }
         if actions.has(Actions::TLU) {
             (self.naks_sent, self.answers) = (0, 0);
@@ -425,17 +463,15 @@ impl<P: ControlProtocol> Negotiator<P> {
         self.awaits_answer = true;
         (self.asked_at, self.waited) = (now, 0);
         self.restart(now);
-        let protocol = &self.protocol;
-        out.control(P::PROTOCOL, code::CONFIGURE_REQUEST, self.identifier, |writer| {
-            protocol.request(writer);
-        });
+        let (protocol, code) = (&self.protocol, code::CONFIGURE_REQUEST);
+        out.control(protocol.number(), code, self.identifier, |writer| protocol.request(writer));
     }
 
     fn send_terminate(&mut self, out: &mut Outlet, now: Instant) {
         self.identifier = self.identifier.wrapping_add(1);
         self.restart(now);
         let farewell = self.farewell.as_bytes();
-        out.control(P::PROTOCOL, code::TERMINATE_REQUEST, self.identifier, |writer| {
+        out.control(self.protocol.number(), code::TERMINATE_REQUEST, self.identifier, |writer| {
             writer.put(farewell);
         });
     }
@@ -443,7 +479,8 @@ impl<P: ControlProtocol> Negotiator<P> {
     fn restart(&mut self, now: Instant) {
         self.restart_count = self.restart_count.saturating_sub(1);
         let terminating = matches!(self.state, State::Closing | State::Stopping);
-        let interval = if terminating { P::RESTART_MS.min(TERMINATE_MS) } else { P::RESTART_MS };
+        let most = if terminating { TERMINATE_MS } else { u64::MAX };
+        let interval = self.protocol.restart_ms().min(most);
         self.restart_at = Some(now + interval);
     }
 

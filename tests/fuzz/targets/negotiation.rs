@@ -116,7 +116,7 @@ impl<P: ControlProtocol> Bench<'_, P> {
         while let Some(frame) = self.frames.pop() {
             count += 1;
             let (number, len) = protocol_field(frame.octets()).expect("our own frame");
-            assert_eq!((number, len), (P::PROTOCOL, 2));
+            assert_eq!((number, len), (self.machine.protocol.number(), 2));
             let octets = &frame.octets()[len..];
             let sent = ControlPacket::parse(octets).expect("our own packet");
             assert_eq!(sent.data.len() + 4, octets.len(), "exact length");
