@@ -13,13 +13,14 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use log::{Level, error, info, log, warn};
+use log::{Level, log};
 use pptp::config::{Config, LogLevel, User};
 use pptp::proto::mschap;
 use pptp::session::{Server, Sizes, Storage};
 use pptp::wire::ubus::Status;
 use zeroize::Zeroize;
 
+use crate::io::log::{error, info, warn};
 use io::clock::Clock;
 use io::failure::{Doing, Failure};
 use io::open::Open;

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 
-use log::{debug, warn};
+use log::debug;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use pptp::config::LanMode;
@@ -17,6 +17,7 @@ use pptp::wire::arp::{Arp, LEN};
 
 use super::lan::{Device, Watch};
 use super::sys::{self, Socket};
+use crate::io::log::warn;
 
 /// Packets that one turn takes from a device.
 const BUDGET: usize = 16;

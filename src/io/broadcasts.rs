@@ -6,13 +6,14 @@ use std::io::{self, Read};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use log::{debug, warn};
+use log::debug;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use pptp::packet::Packet;
 use pptp::session::Server;
 
 use super::sys::{self, Instruction, Socket};
+use crate::io::log::warn;
 
 const ETHERTYPE_IP: u16 = 0x0800;
 

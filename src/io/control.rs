@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4};
 
-use log::{debug, info, warn};
+use log::debug;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
@@ -13,6 +13,7 @@ use pptp::session::{ControlId, Server, Sizes};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 
 use super::failure::{Doing, Failure};
+use crate::io::log::{info, warn};
 
 /// Connections accepted in one turn, so that a flood of them leaves time for packets.
 const ACCEPTS: usize = 8;

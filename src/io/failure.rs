@@ -4,9 +4,12 @@
 use std::fmt::{self, Display};
 use std::io;
 
-/// An error that ends the program.
+/// An error that ends the program. It is on the heap: it is rare, and every result has room for it.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Words>);
+
+#[derive(Debug)]
+struct Words {
     doing: String,
     reason: String,
     advice: &'static str,
@@ -15,14 +18,21 @@ pub struct Failure {
 impl Failure {
     /// `doing` failed for `reason`; `advice` may be empty.
     pub fn new(doing: impl Display, reason: impl Display, advice: &'static str) -> Failure {
-        Failure { doing: doing.to_string(), reason: reason.to_string(), advice }
+        failure(&doing, &reason, advice)
     }
+}
+
+/// One function for whatever is displayed.
+#[cold]
+#[inline(never)]
+fn failure(doing: &dyn Display, reason: &dyn Display, advice: &'static str) -> Failure {
+    Failure(Box::new(Words { doing: doing.to_string(), reason: reason.to_string(), advice }))
 }
 
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.doing, self.reason)?;
-        if self.advice.is_empty() { Ok(()) } else { write!(f, ": {}", self.advice) }
+        write!(f, "{}: {}", self.0.doing, self.0.reason)?;
+        if self.0.advice.is_empty() { Ok(()) } else { write!(f, ": {}", self.0.advice) }
     }
 }
 

@@ -6,12 +6,13 @@ use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, RawFd};
 
-use log::{debug, warn};
+use log::debug;
 use pptp::packet::Packet;
 use pptp::session::Path;
 
 use super::failure::{Doing, Failure};
 use super::sys::{self, Socket};
+use crate::io::log::warn;
 
 /// Octets of received packets that may wait for us. The kernel's default holds about 90 full
 /// packets, 10 ms at 100 Mbit/s: less than one time slice of a busy router.

@@ -6,13 +6,14 @@ use std::ffi::{CStr, CString, c_int};
 use std::fmt::{Arguments, Display};
 use std::io::Write;
 
-use log::{debug, warn};
+use log::debug;
 use pptp::config::Config;
 use pptp::session::{Event, Step};
 use pptp::time::{Deadline, Instant, deadline};
 
 use super::sys;
 use super::ubus::Ubus;
+use crate::io::log::warn;
 
 /// Milliseconds that a program may take.
 const LIMIT_MS: u64 = 10_000;

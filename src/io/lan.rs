@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
-use log::{debug, info, warn};
+use log::debug;
 use pptp::config::{Config, Network};
 use pptp::session::{Ipv6, Lan};
 use pptp::time::{Deadline, Instant, deadline, due};
@@ -15,6 +15,7 @@ use pptp::wire::ipv6;
 use super::netlink::Netlink;
 use super::netlink::device::{self, Address, Address6, Link};
 use super::{conflict, uci};
+use crate::io::log::{info, warn};
 
 /// Milliseconds between news and the look at what is there now: they seldom come alone.
 const SETTLE_MS: u64 = 50;

@@ -78,6 +78,25 @@ fn level(level: LogLevel) -> Level {
     }
 }
 
+/// Logs one line. The macros below call this one function: each place that logs something costs less
+/// flash than with those of `log`, which stay for what is said often, and then mostly to nobody.
+#[cold]
+#[inline(never)]
+pub fn line(level: Level, text: fmt::Arguments) {
+    log::log!(level, "{text}");
+}
+
+macro_rules! error_line {
+    ($($text:tt)*) => { $crate::io::log::line(::log::Level::Error, format_args!($($text)*)) };
+}
+macro_rules! warn_line {
+    ($($text:tt)*) => { $crate::io::log::line(::log::Level::Warn, format_args!($($text)*)) };
+}
+macro_rules! info_line {
+    ($($text:tt)*) => { $crate::io::log::line(::log::Level::Info, format_args!($($text)*)) };
+}
+pub(crate) use {error_line as error, info_line as info, warn_line as warn};
+
 /// Writes to standard error, unless whoever reads it has fallen behind: a log daemon that hangs must
 /// not hang the calls. What cannot be written is lost.
 pub fn say(text: &[u8]) {

@@ -28,7 +28,7 @@ use std::io::ErrorKind;
 use std::mem;
 use std::time::Duration;
 
-use ::log::{debug, info, trace, warn};
+use ::log::{debug, trace};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
@@ -44,6 +44,7 @@ use self::open::{ARP, BROADCASTS, GRE, LAN, Open, SIGNALS, TUN, UBUS};
 use self::proxy::Proxy;
 use self::signal::Signal;
 use self::tun::Tun;
+use crate::io::log::{info, warn};
 
 /// Packets that one turn takes from a socket or device before the others get their chance.
 const BUDGET: usize = 16;

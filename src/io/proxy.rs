@@ -4,7 +4,7 @@
 use std::io;
 use std::mem;
 
-use log::{debug, warn};
+use log::debug;
 use pptp::config::LanMode;
 use pptp::session::Server;
 
@@ -12,6 +12,7 @@ use super::arp::Ears;
 use super::lan::Watch;
 use super::netlink::Netlink;
 use super::netlink::neighbour::{self, Entry};
+use crate::io::log::warn;
 
 /// The addresses that are answered for.
 #[derive(Default)]

@@ -6,12 +6,13 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use log::{Level, warn};
+use log::Level;
 use pptp::config::{Config, Problems};
 use zeroize::Zeroize;
 
 use super::conflict;
 use super::failure::{Doing, Failure};
+use crate::io::log::warn;
 
 /// Octets of the largest configuration file: 128 accounts with the longest of everything are less.
 const FILE: u64 = 256 * 1024;

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use log::{debug, warn};
+use log::debug;
 use pptp::config::{AUTO_PREFIX, Config, LanMode, Network};
 use pptp::packet::Packet;
 use pptp::session::Server;
@@ -19,6 +19,7 @@ use super::netlink::Netlink;
 use super::netlink::device::{add_address, add_address6};
 use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
+use crate::io::log::warn;
 
 /// The open device.
 pub struct Tun {

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use ::log::{debug, info, warn};
+use ::log::debug;
 use mio::event::Event;
 use mio::{Registry, Token};
 use pptp::config::{AUTO_PREFIX, Config};
@@ -26,6 +26,7 @@ use self::socket::{Output, Socket};
 use super::control::Control;
 use super::dns::Probes;
 use super::lan::Watch;
+use crate::io::log::{info, warn};
 
 /// Where ubusd listens, on releases of today and of long ago.
 const SOCKETS: &[&str] = &["/var/run/ubus/ubus.sock", "/var/run/ubus.sock"];
