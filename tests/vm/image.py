@@ -20,6 +20,10 @@ PACKAGES = ['dash', 'busybox-static', 'iproute2', 'iputils-ping', 'iperf3', 'ppp
 PROGRAMS = ['dash', 'busybox', 'ip', 'tc', 'ping', 'iperf3', 'pppd', 'pptp', 'pptpd', 'pptpctrl']
 # In the order in which the guest loads them. sch_netem spoils a line, tun serves a server inside the machine.
 MODULES = ['virtio_pci', 'virtio_net', 'ppp_async', 'ppp_mppe', 'veth', 'bridge', 'sch_netem', 'tun']
+# What tests/bench adds to its router: programs by package, and modules that are there but not loaded.
+BENCH = {'mipsel': {'nftables': 'nft'}}
+BENCH_MODULES = {'mipsel': ['pptp', 'nf_tables', 'nft_ct', 'nft_masq', 'nft_chain_nat', 'nft_reject_inet', 'nft_limit',
+                            'nf_conntrack', 'crc32c_generic']}
 HOST = ['kmod', 'binutils']
 TEXTS = {
     'etc/passwd': 'root:x:0:0::/root:/bin/sh\n',
@@ -58,13 +62,14 @@ def sources():
 def make(arch, folder):
     debian.install(*HOST)
     pool = debian.Pool(arch, folder)
-    pool.fetch(*PACKAGES)
+    pool.fetch(*PACKAGES, *BENCH.get(arch, {}))
     kernel = unpacked(pool.fetch_alone(pool.real_name(KERNELS[arch])), f'{folder}/linux')
     shutil.copyfile(glob.glob(f'{kernel}/boot/vmlinu*')[0], f'{folder}/kernel')
     archive = Archive()
     add_base(archive)
-    add_programs(archive, unpacked_all(pool.debs, f'{folder}/root'))
-    add_modules(archive, kernel)
+    root = unpacked_all(pool.debs, f'{folder}/root')
+    add_programs(archive, root, PROGRAMS + list(BENCH.get(arch, {}).values()))
+    add_modules(archive, kernel, MODULES + BENCH_MODULES.get(arch, []))
     if arch == 'amd64':
         add_plugin(archive, pool, folder)
     archive.write(f'{folder}/initrd')
@@ -100,9 +105,9 @@ def add_base(archive):
     archive.file('usr/sbin/agent', open(f'{HERE}/guest/agent', 'rb').read())
 
 
-def add_programs(archive, root):
+def add_programs(archive, root, programs):
     """The programs at the paths that Debian gives them, and every shared library that they name."""
-    for program in PROGRAMS:
+    for program in programs:
         file = next(path for part in ('sbin', 'bin', 'usr/sbin', 'usr/bin') if is_program(path := f'{root}/{part}/{program}'))
         path = os.path.relpath(file, root).removeprefix('usr/')
         archive.file(f'usr/{path}', open(file, 'rb').read())
@@ -134,13 +139,13 @@ def library(root, name):
     return next(path for place in places for path in glob.glob(f'{place}/{name}'))
 
 
-def add_modules(archive, kernel):
+def add_modules(archive, kernel, modules):
     version = os.listdir(f'{kernel}/lib/modules')[0]
     folder = f'lib/modules/{version}'
     subprocess.run(['depmod', '-b', kernel, version], check=True)
     needs = dict(line.split(':') for line in open(f'{kernel}/{folder}/modules.dep').read().splitlines())
     paths = {os.path.basename(path).removesuffix('.ko'): path for path in needs}
-    chosen = {file for name in MODULES for file in [paths[name], *needs[paths[name]].split()]}
+    chosen = {file for name in modules for file in [paths[name], *needs[paths[name]].split()]}
     for file in chosen:
         archive.file(f'usr/{folder}/{file}', open(f'{kernel}/{folder}/{file}', 'rb').read(), 0o644)
     lines = ''.join(f'{file}:{needs[file]}\n' for file in sorted(chosen))
