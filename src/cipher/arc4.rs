@@ -21,13 +21,19 @@ pub struct Arc4 {
 
 impl Arc4 {
     /// A table initialised with a key of 1 to 256 octets.
+    // Inlined: the table is then made where it stays, and not copied there.
+    #[inline(always)]
     pub fn new(key: &[u8]) -> Arc4 {
-        let mut table = IDENTITY;
+        let mut cipher = Arc4 { table: IDENTITY, i: 0, j: 0 };
+        cipher.schedule(key);
+        cipher
+    }
+
+    fn schedule(&mut self, key: &[u8]) {
         match key.try_into() {
-            Ok(key) => schedule(&mut table, key),
-            Err(_other_length) => schedule_any(&mut table, key),
+            Ok(key) => schedule(&mut self.table, key),
+            Err(_other_length) => schedule_any(&mut self.table, key),
         }
-        Arc4 { table, i: 0, j: 0 }
     }
 
     /// Combines `data` with the next octets of the key stream.
@@ -67,7 +73,8 @@ impl Arc4 {
     #[inline(always)]
     fn apply_block(&mut self, data: &mut [u8; BLOCK]) {
         let table = &mut self.table;
-        let base = self.i & !(BLOCK as u8 - 1);
+        // A machine word and not an octet: then the compiler adds `step` in the load itself.
+        let base = usize::from(self.i) & (256 - BLOCK);
         let mut j = self.j;
         // The place of the last key octet, which is looked up one step late.
         let mut late = 0u8;
@@ -76,7 +83,7 @@ impl Arc4 {
             let mut stream = [0; 4];
             for k in 0..4 {
                 let step = 4 * number + k + 1;
-                let i = usize::from(base.wrapping_add(step as u8));
+                let i = if step < BLOCK { base + step } else { (base + BLOCK) & 0xff };
                 let x = table[i];
                 j = j.wrapping_add(x);
                 if k > 0 {
@@ -91,7 +98,7 @@ impl Arc4 {
             let mixed = u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(stream);
             *word = mixed.to_ne_bytes();
         }
-        (self.i, self.j) = (base.wrapping_add(BLOCK as u8), j);
+        (self.i, self.j) = ((base + BLOCK) as u8, j);
     }
 }
 

@@ -40,7 +40,7 @@ impl Encryptor {
     /// bit.
     fn seal_stateless(&mut self, data: &mut [u8]) -> bool {
         self.key.change();
-        self.key.stream().finish(data);
+        self.key.cipher().apply(data);
         true
     }
 

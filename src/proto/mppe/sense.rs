@@ -1,6 +1,8 @@
 //! Does a packet decrypt to sense? MPPE has no integrity check (RFC 3078 section 9), so the inner
 //! packet must vouch for the key.
 
+use pptp_cipher::Arc4;
+
 use super::stream::{HEAD, Stream};
 use crate::wire::ppp::{protocol, protocol_field};
 
@@ -15,6 +17,23 @@ impl Clear {
     /// What `data` is under the next octets of `stream`.
     pub fn of(stream: &Stream, data: &[u8]) -> Clear {
         Clear { head: stream.peek(data), len: data.len() }
+    }
+
+    /// What `data` is under the next octets of `cipher`, which are used up.
+    pub fn under(cipher: &mut Arc4, data: &[u8]) -> Clear {
+        let mut head = [0; HEAD];
+        let known = &mut head[..data.len().min(HEAD)];
+        known.copy_from_slice(&data[..known.len()]);
+        cipher.apply(known);
+        Clear { head, len: data.len() }
+    }
+
+    /// Puts the clear octets in place of those in `data`, and decrypts the rest with the `cipher`
+    /// of `under`.
+    pub fn finish(&self, cipher: &mut Arc4, data: &mut [u8]) {
+        let (head, rest) = data.split_at_mut(data.len().min(HEAD));
+        head.copy_from_slice(&self.head[..head.len()]);
+        cipher.apply(rest);
     }
 
     /// Whether a protocol field stands in front. Random octets pass once in a hundred times: good

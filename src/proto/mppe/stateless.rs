@@ -3,7 +3,6 @@
 use super::LATE;
 use super::keys::SessionKey;
 use super::sense::Clear;
-use super::stream::Stream;
 use crate::limits::REKEYS_PER_PACKET;
 use crate::packet::Packet;
 use crate::reason::Discard;
@@ -46,13 +45,12 @@ impl Stateless {
         if !header.flushed {
             return Err(Discard::MppeHeader);
         }
-        let stream = match self.place.distance(header.count) {
-            0 => self.expected(packet.data())?,
+        match self.place.distance(header.count) {
+            0 => self.expected(packet.data_mut())?,
             distance if distance >= COUNTS - LATE => return Err(Discard::MppeLate),
-            distance => self.ahead(distance, header.count, packet.data())?,
-        };
+            distance => self.ahead(distance, header.count, packet.data_mut())?,
+        }
         self.search = None;
-        stream.finish(packet.data_mut());
         Ok(())
     }
 
@@ -61,30 +59,31 @@ impl Stateless {
         self.place.distance(header.count) == 0
     }
 
-    /// The packet that comes next: one key change.
-    fn expected(&mut self, data: &[u8]) -> Result<Stream, Discard> {
-        let mut place = self.place.clone();
-        self.step(&mut place);
-        let stream = place.key.stream();
-        if !Clear::of(&stream, data).has_protocol() {
+    /// The packet that comes next: one key change, taken back if it makes no sense.
+    fn expected(&mut self, data: &mut [u8]) -> Result<(), Discard> {
+        let before = self.place.key.current();
+        self.place.key.change();
+        self.work = self.work.wrapping_add(1);
+        if !open(&self.place.key, Clear::has_protocol, data) {
+            self.place.key.restore(&before);
             return Err(Discard::MppeJump);
         }
-        self.place = place;
-        Ok(stream)
+        self.place.changes = self.place.changes.wrapping_add(1);
+        Ok(())
     }
 
     /// A packet with others missing before it. The keys in between are computed on a copy, at most
     /// `REKEYS_PER_PACKET` for this packet. What is further ahead than that is searched for by
     /// several packets, each of which goes on where the one before it had to stop.
-    fn ahead(&mut self, distance: u16, count: u16, data: &[u8]) -> Result<Stream, Discard> {
+    fn ahead(&mut self, distance: u16, count: u16, data: &mut [u8]) -> Result<(), Discard> {
         let is_near = distance < REKEYS_PER_PACKET;
         let (mut place, budget) = match self.search.take_if(|_| !is_near) {
             Some(search) => (search, REKEYS_PER_PACKET),
             None => (self.place.clone(), REKEYS_PER_PACKET.min(distance + 1)),
         };
-        if let Some(stream) = self.run(&mut place, budget, count, data) {
+        if self.run(&mut place, budget, count, data) {
             self.place = place;
-            return Ok(stream);
+            return Ok(());
         }
         let lead = place.changes.wrapping_sub(self.place.changes);
         if !is_near && lead < SEARCH_END {
@@ -96,14 +95,11 @@ impl Stateless {
     /// Steps `budget` keys forward and stops at a key of this count that decrypts to sense. The
     /// search does not end at the count itself: after an outage of more than 4096 packets the key
     /// is a whole round further.
-    fn run(&mut self, place: &mut Place, budget: u16, count: u16, data: &[u8]) -> Option<Stream> {
-        (0..budget).find_map(|_| {
+    fn run(&mut self, place: &mut Place, budget: u16, count: u16, data: &mut [u8]) -> bool {
+        (0..budget).any(|_| {
             let is_due = place.distance(count) == 0;
             self.step(place);
-            if !is_due {
-                return None;
-            }
-            Some(place.key.stream()).filter(|stream| Clear::of(stream, data).is_ip())
+            is_due && open(&place.key, Clear::is_ip, data)
         })
     }
 
@@ -112,6 +108,17 @@ impl Stateless {
         place.changes = place.changes.wrapping_add(1);
         self.work = self.work.wrapping_add(1);
     }
+}
+
+/// Decrypts `data` if it makes sense under `key`.
+fn open(key: &SessionKey, is_sense: fn(&Clear) -> bool, data: &mut [u8]) -> bool {
+    let mut cipher = key.cipher();
+    let clear = Clear::under(&mut cipher, data);
+    let is_right = is_sense(&clear);
+    if is_right {
+        clear.finish(&mut cipher, data);
+    }
+    is_right
 }
 
 /// Keys after which a search starts again at its beginning, so that it comes back if a spoofed

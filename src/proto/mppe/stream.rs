@@ -16,9 +16,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a key of 8 or 16 octets.
-    pub fn new(key: &[u8]) -> Stream {
-        let mut stream = Stream { cipher: Arc4::new(key), ahead: [0; HEAD] };
+    /// The stream of a fresh table.
+    pub fn new(cipher: Arc4) -> Stream {
+        let mut stream = Stream { cipher, ahead: [0; HEAD] };
         stream.cipher.apply(&mut stream.ahead);
         stream
     }
@@ -39,11 +39,6 @@ impl Stream {
         let behind = &mut self.ahead[HEAD - used..];
         behind.fill(0);
         self.cipher.apply(behind);
-    }
-
-    /// Encrypts or decrypts `data`; the stream ends with it.
-    pub fn finish(mut self, data: &mut [u8]) {
-        self.start(data);
     }
 
     /// Forgets the stream, for those that outlive a packet.
