@@ -35,6 +35,12 @@ pub const HEADROOM: usize = 64;
 /// Octets of one packet buffer.
 pub const PACKET: usize = 2048;
 
+/// TCP segments that go to the kernel as one packet: as many as one turn of the loop takes.
+pub const MERGED: u16 = 16;
+
+/// Octets of such a packet: its buffer is the price.
+pub const MERGED_OCTETS: usize = 24 * 1024;
+
 /// Octets of one queued PPP frame: address and control are added when it is sent, so protocol,
 /// code, identifier, length and an information field of the largest kind.
 pub const FRAME: usize = MRU + 4;

@@ -5,5 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arc4;
+mod sum;
 
 pub use arc4::Arc4;
+pub use sum::sum;

@@ -174,8 +174,9 @@ impl<'w, 'a> World<'w, 'a> {
             self.open.control.send(self.server, now);
         }
         self.release(now);
+        self.open.tun.flush();
         while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
-            self.open.gre.send(&self.packet, path);
+            self.open.gre.send(&mut self.packet, path);
         }
         let mut happened = false;
         while let Some(event) = self.server.poll_event() {
@@ -271,7 +272,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn gre(&mut self, now: Instant) {
         for _ in 0..BUDGET {
             if !self.ready.gre {
-                return;
+                break;
             }
             match self.open.gre.read(&mut self.packet) {
                 Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
@@ -283,6 +284,7 @@ impl<'w, 'a> World<'w, 'a> {
             }
             self.release(now);
         }
+        self.open.tun.flush();
     }
 
     /// What the reorder buffers let go.
@@ -298,8 +300,8 @@ impl<'w, 'a> World<'w, 'a> {
     /// Hands on what became of a received packet.
     fn pass(&mut self, taken: Taken, now: Instant) {
         match taken {
-            Taken::Tun => self.open.tun.write(&self.packet),
-            Taken::Gre(path) => self.open.gre.send(&self.packet, path),
+            Taken::Tun => self.open.tun.write(&mut self.packet),
+            Taken::Gre(path) => self.open.gre.send(&mut self.packet, path),
             Taken::Relay => self.relay(now),
             Taken::Nothing => {}
         }
@@ -309,8 +311,8 @@ impl<'w, 'a> World<'w, 'a> {
     fn relay(&mut self, now: Instant) {
         while let Some(to) = self.server.poll_relay(&mut self.packet, now) {
             match to {
-                Relayed::Gre(path) => self.open.gre.send(&self.packet, path),
-                Relayed::Tun => self.open.tun.write(&self.packet),
+                Relayed::Gre(path) => self.open.gre.send(&mut self.packet, path),
+                Relayed::Tun => self.open.tun.write(&mut self.packet),
                 Relayed::Lan => self.open.broadcasts.send(&self.packet),
             }
         }
@@ -324,8 +326,8 @@ impl<'w, 'a> World<'w, 'a> {
             }
             match self.open.tun.read(&mut self.packet) {
                 Ok(()) => match self.server.handle_tun(&mut self.packet, now) {
-                    Ok(Forward::Gre(path)) => self.open.gre.send(&self.packet, path),
-                    Ok(Forward::Tun) => self.open.tun.write(&self.packet),
+                    Ok(Forward::Gre(path)) => self.open.gre.send(&mut self.packet, path),
+                    Ok(Forward::Tun) => self.open.tun.write(&mut self.packet),
                     Err(_counted) => {}
                 },
                 Err(error) if tun::is_gone(&error) => self.make_tun_again()?,

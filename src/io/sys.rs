@@ -47,6 +47,8 @@ pub fn standard(which: Standard) -> ManuallyDrop<File> {
 pub enum Socket {
     /// Every GRE packet (IP protocol 47) for this machine, with its IP header.
     Gre,
+    /// IPv4 packets to be sent whose header is there already.
+    Ready,
     /// Any IPv4 socket: the handle for requests about network devices.
     Device,
     /// The kernel's routing tables.
@@ -60,6 +62,7 @@ pub enum Socket {
 pub fn socket(which: Socket) -> io::Result<OwnedFd> {
     let (family, kind, protocol) = match which {
         Socket::Gre => (libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_GRE),
+        Socket::Ready => (libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_RAW),
         Socket::Device => (libc::AF_INET, libc::SOCK_DGRAM, 0),
         Socket::Route => (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
         Socket::Packet => (libc::AF_PACKET, libc::SOCK_DGRAM, 0),
@@ -115,6 +118,25 @@ pub fn send_from(
     // envelope is at least CMSG_SPACE octets, see below), and sendmsg writes through none of them.
     let sent = unsafe { libc::sendmsg(socket.as_fd().as_raw_fd(), &message, libc::MSG_NOSIGNAL) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sends `packet` to `remote` (sendto(2)).
+pub fn send_to(socket: impl AsFd, packet: &[u8], remote: Ipv4Addr) -> io::Result<()> {
+    let (fd, to) = (socket.as_fd().as_raw_fd(), socket_address(remote));
+    let (octets, size) = (packet.as_ptr().cast(), size_of_val(&to) as libc::socklen_t);
+    // SAFETY: both pointers are read only, and no further than the lengths that go with them.
+    let sent = unsafe {
+        libc::sendto(fd, octets, packet.len(), libc::MSG_NOSIGNAL, (&raw const to).cast(), size)
+    };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Makes `local` the address that a socket sends from, also in the choice of routes (bind(2)).
+pub fn bind(socket: impl AsFd, local: Ipv4Addr) -> io::Result<()> {
+    let address = socket_address(local);
+    let size = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: the address is read only, and no further than its size.
+    checked(unsafe { libc::bind(socket.as_fd().as_raw_fd(), (&raw const address).cast(), size) })
 }
 
 // The information must stand where CMSG_DATA looks for it, and CMSG_SPACE must be in the envelope.
@@ -196,10 +218,12 @@ pub struct Device<'a>(pub BorrowedFd<'a>, pub &'a str);
 
 impl Device<'_> {
     /// Makes the TUN device of this name, or takes it when it waits for somebody to. The handle is
-    /// /dev/net/tun; from now on each read and write of it is one packet, with nothing in front.
-    pub fn make_tun(self) -> io::Result<()> {
+    /// /dev/net/tun; from now on each read and write of it is one packet, with nothing in front or,
+    /// if `large`, with the header of `wire::virtio`.
+    pub fn make_tun(self, large: bool) -> io::Result<()> {
         let mut request = self.request()?;
-        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as c_short;
+        let kind = libc::IFF_TUN | libc::IFF_NO_PI | if large { libc::IFF_VNET_HDR } else { 0 };
+        request.ifr_ifru.ifru_flags = kind as c_short;
         self.carry_out(libc::TUNSETIFF, &mut request)
     }
 
@@ -245,6 +269,20 @@ impl Device<'_> {
     fn carry_out(self, number: Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
         // SAFETY: the requests above all read and write one ifreq and keep no pointer to it.
         checked(unsafe { libc::ioctl(self.0.as_raw_fd(), number, request) })
+    }
+}
+
+/// Lets a TUN device take large packets but give none, with headers of `octets` octets in
+/// little-endian.
+pub fn set_large_writes(tun: impl AsFd, octets: usize) -> io::Result<()> {
+    let fd = tun.as_fd().as_raw_fd();
+    let numbers = [octets as c_int, 1];
+    // SAFETY: the first two requests read an `int` each, which lives until they return; the third
+    // takes a number.
+    unsafe {
+        checked(libc::ioctl(fd, libc::TUNSETVNETHDRSZ, &raw const numbers[0]))?;
+        checked(libc::ioctl(fd, libc::TUNSETVNETLE, &raw const numbers[1]))?;
+        checked(libc::ioctl(fd, libc::TUNSETOFFLOAD, 0 as c_ulong))
     }
 }
 

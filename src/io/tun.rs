@@ -11,8 +11,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use log::debug;
 use pptp::config::{AUTO_PREFIX, Config, LanMode, Network};
 use pptp::packet::Packet;
+use pptp::proto::merge::{Merge, Offered};
 use pptp::session::Server;
-use pptp::wire::ipv6;
+use pptp::wire::{ipv6, virtio};
 
 use super::failure::{Doing, Failure};
 use super::netlink::Netlink;
@@ -28,14 +29,16 @@ pub struct Tun {
     handle: OwnedFd,
     /// What has a route.
     routed: Vec<Network>,
+    /// What will be written as one packet, where the kernel takes that.
+    merge: Option<Box<Merge>>,
 }
 
 impl Tun {
     /// Makes the device and sets it up.
     pub fn open(config: &Config) -> Result<Tun, Failure> {
-        let file = make(&config.device)?;
+        let (file, merge) = make(&config.device)?;
         let handle = sys::socket(Socket::Device).doing("open a socket for device requests")?;
-        let tun = Tun { file, handle, routed: Vec::new() };
+        let tun = Tun { file, handle, routed: Vec::new(), merge };
         tun.set_up(config)?;
         Ok(tun)
     }
@@ -97,14 +100,35 @@ impl Tun {
     pub fn read(&mut self, packet: &mut Packet) -> io::Result<()> {
         let length = self.file.read(packet.space())?;
         packet.filled(length);
+        if self.merge.is_some() {
+            packet.strip(virtio::HEADER);
+        }
         Ok(())
     }
 
-    /// Writes one packet. One that the kernel does not take (device down, no memory, nonsense that
-    /// looked like IP) is lost, as on any line.
-    pub fn write(&mut self, packet: &Packet) {
-        if let Err(error) = self.file.write(packet.data()) {
-            debug!("packet of {} octets for the LAN lost: {error}", packet.len());
+    /// Writes one packet, maybe together with those that follow: see `flush`.
+    pub fn write(&mut self, packet: &mut Packet) {
+        while let Some(merge) = &mut self.merge {
+            match merge.offer(packet.data()) {
+                Offered::Kept => return,
+                Offered::Full => self.flush(),
+                Offered::Alone => return self.write_alone(packet),
+            }
+        }
+        put(&mut self.file, packet.data());
+    }
+
+    fn write_alone(&mut self, packet: &mut Packet) {
+        self.flush();
+        packet.prepend(&virtio::PLAIN);
+        put(&mut self.file, packet.data());
+        packet.strip(virtio::HEADER);
+    }
+
+    /// Writes what waits for more.
+    pub fn flush(&mut self) {
+        if let Some(joined) = self.merge.as_mut().and_then(|merge| merge.take()) {
+            put(&mut self.file, joined);
         }
     }
 }
@@ -160,15 +184,36 @@ fn ipv6_advice(error: &io::Error) -> &'static str {
     }
 }
 
-fn make(name: &str) -> Result<File, Failure> {
+/// A packet that the kernel does not take (device down, no memory, nonsense that looked like IP) is
+/// lost, as on any line.
+fn put(file: &mut File, octets: &[u8]) {
+    if let Err(error) = file.write(octets) {
+        debug!("packet of {} octets for the LAN lost: {error}", octets.len());
+    }
+}
+
+/// The device; and where large packets are gathered for it, if this kernel takes any.
+fn make(name: &str) -> Result<(File, Option<Box<Merge>>), Failure> {
     const PATH: &str = "/dev/net/tun";
     let mut options = File::options();
     options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
-    let file = options.open(PATH).doing_or(format_args!("open {PATH}"), path_advice)?;
-    let made = Device(file.as_fd(), name).make_tun();
+    let open = || options.open(PATH).doing_or(format_args!("open {PATH}"), path_advice);
+    let file = open()?;
+    if std::env::var_os(PLAIN).is_none()
+        && Device(file.as_fd(), name).make_tun(true).is_ok()
+        && sys::set_large_writes(&file, virtio::HEADER).is_ok()
+    {
+        return Ok((file, Some(Box::default())));
+    }
+    drop(file);
+    let file = open()?;
+    let made = Device(file.as_fd(), name).make_tun(false);
     made.doing_or(format_args!("make the TUN device {name}"), name_advice)?;
-    Ok(file)
+    Ok((file, None))
 }
+
+/// With this in the environment every packet is written by itself: for tests that compare the two.
+const PLAIN: &str = "PPTP_SERVER_PLAIN_TUN";
 
 fn path_advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {

@@ -9,6 +9,7 @@ pub mod frames;
 pub mod ipcp;
 pub mod ipv6cp;
 pub mod lcp;
+pub mod merge;
 pub mod mppe;
 pub mod mschap;
 pub mod mss;

@@ -22,6 +22,7 @@ pub mod ppp;
 pub mod pptp;
 pub mod ubus;
 pub mod udp;
+pub mod virtio;
 
 /// Why octets are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,8 +19,6 @@ OPTIONS = ['-icount', 'shift=3', '-rtc', 'clock=vm', '-seed', '1', '-append', 'c
 CALIBRATION = 3 * 100000    # instructions of load.c's calibration loop
 BURST = 64
 
-# What is sent: TCP as a bulk transfer has it; the smallest packets are UDP, which nothing can merge.
-SIZES = {1400: 'tcp', 576: 'tcp', 64: 'udp'}
 SERVER = '/usr/sbin/pptp-server'
 ADDRESS, PEER, GATEWAY, CALLER, HOST = '10.99.0.1', '203.0.113.2', '192.168.77.1', '192.168.77.10', '192.168.50.2'
 # pppd's MPPE keeps 4 octets of it for itself.
@@ -103,21 +101,22 @@ SERVERS = [Ours, Poptop, Kernel]
 
 
 def run(options):
-    """`options`: boots=N, sizes=1400,64, servers=ours,kernel, lan=plain (a LAN device that cannot split segments),
+    """`options`: boots=N, sizes=1400,64, servers=ours,kernel, protocol=udp, lan=plain (a LAN device that cannot split segments),
     server=FILE (another program)."""
     sizes = [int(size) for size in options.get('sizes', '1400,576,64').split(',')]
     servers = [server for server in SERVERS if server.name in options.get('servers', 'ours,poptop,kernel').split(',')]
-    rounds = int(options.get('rounds', 5))
+    rounds, protocol = int(options.get('rounds', 5)), options.get('protocol', 'tcp')
     found = {}
     for _ in range(int(options.get('boots', 1))):
-        for key, values in boot(servers, sizes, rounds, options).items():
+        for key, values in boot(servers, sizes, rounds, protocol, options).items():
             found.setdefault(key, []).extend(values)
     show(found)
-    ours = {key: values for key, values in found.items() if key[0] == 'ours' and options.get('lan', 'tso') == 'tso'}
-    compare({f'mips {direction} {size} {fw}': min(values) for (_, direction, size, fw), values in ours.items()}, options)
+    ours = {key: values for key, values in found.items() if key[0] == 'ours'}
+    kind = f"mips {protocol}{' plain' if 'lan' in options else ''}"
+    compare({f'{kind} {direction} {size} {fw}': min(values) for (_, direction, size, fw), values in ours.items()}, options)
 
 
-def boot(servers, sizes, rounds, options):
+def boot(servers, sizes, rounds, protocol, options):
     """Everything once, in one machine: {(server, direction, size, fw): instructions of a packet in each round}."""
     found = {}
     machine = Machine('bench', f'{WORK}/run', 'mipsel', files=files(options), options=OPTIONS)
@@ -131,9 +130,9 @@ def boot(servers, sizes, rounds, options):
                 machine.sh('nft flush ruleset' if fw == 'nofw' else 'nft -f /etc/fw4.nft')
                 for size in sizes:
                     for direction in 'up', 'down':  # first of all both once: connection tracking must know the flow
-                        measure(machine, direction, size, 1)
+                        measure(machine, direction, protocol, size, 1)
                     for direction in 'up', 'down':
-                        found[server.name, direction, size, fw] = measure(machine, direction, size, rounds)
+                        found[server.name, direction, size, fw] = measure(machine, direction, protocol, size, rounds)
             machine.run(server.stop)
     except BaseException:
         print(machine.run('tail -n 30 /run/*.log; ip addr; ip -n far addr; dmesg | tail')[1], file=sys.stderr)
@@ -143,8 +142,8 @@ def boot(servers, sizes, rounds, options):
     return found
 
 
-def measure(machine, direction, size, rounds):
-    words = f'{direction} {SIZES[size]} {size} {rounds}'
+def measure(machine, direction, protocol, size, rounds):
+    words = f'{direction} {protocol} {size} {rounds}'
     answer = machine.sh(f'echo {words} >/run/load.commands; timeout 40 cat /run/load.answers', 60)
     calibration, *figures = answer.split()
     return [packet(int(calibration), *map(int, figure.split('/'))) for figure in figures]
