@@ -135,6 +135,8 @@ fn serve(paths: &Paths) -> Result<(), Stop> {
     }
     let file = paths.file;
     let (config, welcome) = configuration(file)?;
+    // Before the rest of the memory is taken: the most that is ever used counts on a small router.
+    sys::forget_stack();
     io::log::set_level(config.log_level);
     let open = Open::all(&config, paths.ubus, file)?;
     if let Err(error) = sys::drop_rights() {
