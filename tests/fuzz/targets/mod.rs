@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod dhcp;
 mod inner;
+mod inner6;
 mod input;
 mod negotiation;
 mod relay;
@@ -23,7 +24,8 @@ pub use config::config;
 pub use control::control;
 pub use dhcp::dhcp;
 pub use inner::ipv4;
-pub use negotiation::{ccp, ipcp, lcp};
+pub use inner6::ipv6;
+pub use negotiation::{ccp, ipcp, ipv6cp, lcp};
 pub use relay::relay;
 pub use server::server;
 pub use ubus::ubus;
@@ -32,17 +34,19 @@ pub use wire::{chap, gre, mppe_header, ppp, pptp};
 /// A target: its name is that of its folder in corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 17] = [
+pub const ALL: [Target; 19] = [
     ("pptp", pptp),
     ("gre", gre),
     ("ppp", ppp),
     ("chap", chap),
     ("mppe_header", mppe_header),
     ("ipv4", ipv4),
+    ("ipv6", ipv6),
     ("dhcp", dhcp),
     ("lcp", lcp),
     ("ccp", ccp),
     ("ipcp", ipcp),
+    ("ipv6cp", ipv6cp),
     ("config", config),
     ("control", control),
     ("arc4", arc4),

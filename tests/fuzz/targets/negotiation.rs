@@ -1,4 +1,4 @@
-//! LCP, CCP and IPCP by whole packets, well-formed or not, with time passing: the answers are
+//! LCP, CCP, IPCP and IPV6CP by whole packets, well-formed or not, with time passing: the answers are
 //! well-formed and repeat what was asked, one packet costs at most a few frames, and no row of
 //! packets keeps a machine from ending.
 
@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use pptp::proto::ccp::{Ccp, Policy};
 use pptp::proto::frames::{Frame, Frames};
 use pptp::proto::ipcp::{Addresses, Ipcp};
+use pptp::proto::ipv6cp::Ipv6cp;
 use pptp::proto::lcp::Lcp;
 use pptp::proto::mppe::Strength;
 use pptp::proto::negotiator::{ControlProtocol, Negotiator};
@@ -42,6 +43,10 @@ pub fn ipcp(data: &[u8]) {
         nbns: [server(2), server(3)],
     };
     negotiate(Ipcp::new(addresses), input.rest());
+}
+
+pub fn ipv6cp(data: &[u8]) {
+    negotiate(Ipv6cp::new(Ipv4Addr::new(192, 168, 77, 10)), data);
 }
 
 struct Bench<'f, P> {
