@@ -8,7 +8,7 @@ const FLAGS = [
 	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 	'--disable-component-update', '--disable-sync'
 ];
-const SCENARIOS = { standin: [ 'settings', 'accounts', 'live', 'rights' ], real: [ 'real' ] };
+const SCENARIOS = { standin: [ 'settings', 'accounts', 'networks', 'live', 'rights' ], real: [ 'real' ] };
 
 async function run(browser, name, scenario) {
 	try {

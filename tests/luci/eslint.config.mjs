@@ -7,7 +7,7 @@ const page = {
 };
 // What the directives 'require ...' of a file bring into it.
 const modules = Object.fromEntries([
-	'baseclass', 'view', 'form', 'uci', 'ui', 'rpc', 'dom', 'poll', 'address', 'checks', 'clipboard', 'graph', 'guard',
+	'baseclass', 'view', 'form', 'uci', 'ui', 'rpc', 'dom', 'poll', 'address', 'checks', 'clipboard', 'graph', 'guard', 'lan',
 	'badge', 'guide', 'importer', 'nthash', 'options', 'password', 'rights', 'router', 'words', 'widgets', 'part'
 ].map((name) => [ name, 'readonly' ]));
 const node = { require: 'readonly', module: 'writable', process: 'readonly', console: 'readonly', global: 'writable', __dirname: 'readonly', fetch: 'readonly' };

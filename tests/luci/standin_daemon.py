@@ -13,6 +13,7 @@ class Daemon:
         self.failures = []
         self.unblocked = []
         self.zone_joined = True
+        self.lan = {'problem': '', 'device': 'br-lan', 'up': True, 'address': '192.168.1.1', 'networks': ['192.168.1.0/24']}
 
     def start(self):
         self.running, self.started = True, time.time()
@@ -28,7 +29,8 @@ class Daemon:
 
     def dial(self, session):
         defaults = {'id': 100 + len(self.sessions), 'name': 'alice', 'address': '192.168.77.10',
-                    'peer': '203.0.113.7', 'mppe': '128 stateless', 'mtu': 1400, 'state': 'open',
+                    'peer': '203.0.113.7', 'mppe': '128 stateless', 'mtu': 1400, 'state': 'open', 'ipv6': '',
+                    'lan': True, 'internet': True, 'callers': True, 'rate_up': 0, 'rate_down': 0, 'routes': [],
                     'rx_rate': 125000, 'tx_rate': 2500000, 'born': time.time()}
         self.sessions.append({**defaults, **session})
 
@@ -46,7 +48,8 @@ class Daemon:
 
     def shown(self, session):
         age = time.time() - session['born']
-        keys = ('id', 'name', 'address', 'peer', 'mppe', 'mtu', 'state')
+        keys = ('id', 'name', 'address', 'ipv6', 'peer', 'mppe', 'mtu', 'state', 'lan', 'internet', 'callers',
+                'rate_up', 'rate_down', 'routes')
         counted = {}
         for way in ('rx', 'tx'):
             octets = int(session[way + '_rate'] * age)
@@ -60,7 +63,7 @@ class Daemon:
 
     def ubus_status(self, _args):
         return {'version': '0.1.0', 'uptime': int(time.time() - self.started), 'listening': ['0.0.0.0:1723'],
-                'device': 'pptps0', 'zone': 'lan', 'zone_joined': self.zone_joined,
+                'device': 'pptps0', 'zone': 'lan', 'lan': self.lan, 'zone_joined': self.zone_joined,
                 'pool': '192.168.77.10-192.168.77.99', 'max_sessions': 32,
                 'leased': len(self.sessions), 'local_ip': '192.168.77.1',
                 'discards': {'gre_duplicate': 3, 'gre_late': 0}, 'causes': {'wrong_password': 2},

@@ -13,6 +13,7 @@ const password = load('pptp-server.password');
 const options = load('pptp-server.options');
 const rights = load('pptp-server.rights');
 const checks = load('pptp-server.checks');
+const lan = load('pptp-server.lan');
 const guide = load('pptp-server.guide');
 const importer = load('pptp-server.importer');
 const words = load('pptp-server.words');
@@ -35,9 +36,11 @@ const RULES = [
 	{ src: 'wan', proto: 'tcp', dest_port: '1723', target: 'ACCEPT' }, { src: 'wan', proto: 'gre', target: 'ACCEPT' }
 ];
 
+const LAN = { problem: '', device: 'br-lan', up: true, address: '192.168.1.1', networks: [ '192.168.1.0/24' ] };
+
 function facts(changes) {
 	return {
-		status: { listening: [ '0.0.0.0:1723' ], zone_joined: true }, server: SERVER,
+		status: { listening: [ '0.0.0.0:1723' ], zone_joined: true, lan: LAN }, server: SERVER,
 		config: { a: { '.type': 'user', '.index': 0, nt_hash: 'x' } }, rules: RULES, firewall: ZONES,
 		dhcp: { d: { '.type': 'dnsmasq', '.index': 0 } }, dnsmasq: { running: true }, pptpd: {}, modules: [],
 		interfaces: [ wan('198.51.100.1') ], ...changes
@@ -150,7 +153,7 @@ const UNITS = {
 		guide.parts('h', 'n', undefined).forEach((part) => assert(part.lines.join().includes('(the password of the account)') || part.title == 'x'));
 	},
 	'self-check: all is well'() {
-		assert.equal(states({}), 'g'.repeat(14));
+		assert.equal(states({}), 'g'.repeat(16));
 	},
 	'self-check: each fault shows in its own row'() {
 		const rows = checks.rows(facts({})).map((row) => row.title);
@@ -181,6 +184,44 @@ const UNITS = {
 		fault('Callers can look up names', { dnsmasq: { running: false } });
 		fault('Callers can look up names', { dhcp: { d: { '.type': 'dnsmasq', '.index': 0, interface: [ 'lan' ] } } });
 		fault('The callers\' addresses are free', { interfaces: [ wan('192.168.77.200') ] });
+		fault('The callers\' addresses are free', { status: { lan: { ...LAN, problem: 'x' } } });
+		fault('The server knows the LAN', { status: { lan: { problem: '' } } }, 'note');
+		fault('The server knows the LAN', { status: { lan: { ...LAN, up: false } } });
+		fault('Callers get IPv6', { server: { ...SERVER, ipv6_prefix: 'auto' } });
+		fault('Callers get IPv6', { server: { ...SERVER, ipv6_prefix: 'fd00::/64' } }, 'good');
+	},
+	'self-check: a prefix that the network of the callers has is for them'() {
+		const own = { interface: 'pptpsrv', l3_device: 'pptps0', 'ipv6-prefix-assignment': [ { address: 'fd00::', mask: 64 } ] };
+
+		assert.equal(states({ server: { ...SERVER, ipv6_prefix: [ 'auto' ] }, interfaces: [ wan('198.51.100.1'), own ] }), 'g'.repeat(16));
+	},
+	'a range for callers is judged by the mode of the LAN and by what DHCP gives out'() {
+		const home = { interface: 'lan', device: 'br-lan', 'ipv4-address': [ { address: '192.168.1.1', mask: 24 } ] };
+		const judge = (pool, mode, dhcp) => (lan.judge(address.parseRange(pool), {
+			interfaces: [ home, wan('198.51.100.1') ], status: { lan: LAN }, server: { lan_mode: mode },
+			dhcp: { d: { '.type': 'dhcp', interface: 'lan', ...dhcp } }
+		}) || { what: '' }).what.split(' ').slice(0, 3).join(' ');
+
+		assert.equal(judge('192.168.77.10-192.168.77.99', 'routed'), '');
+		assert.equal(judge('192.168.1.10-192.168.1.20', 'routed'), 'The range overlaps');
+		assert.equal(judge('192.168.1.10-192.168.1.20', 'same_subnet'), '');
+		assert.equal(judge('192.168.1.90-192.168.1.100', 'same_subnet'), 'DHCP gives out');
+		assert.equal(judge('192.168.1.249-192.168.1.250', 'same_subnet'), 'DHCP gives out');
+		assert.equal(judge('192.168.1.250-192.168.1.254', 'same_subnet'), '');
+		assert.equal(judge('192.168.1.90-192.168.1.100', 'same_subnet', { ignore: '1' }), '');
+		assert.equal(judge('192.168.1.90-192.168.1.100', 'same_subnet', { start: '110', limit: '10' }), '');
+		assert.equal(judge('192.168.1.250-192.168.2.9', 'same_subnet'), 'The range reaches');
+		assert.equal(judge('192.168.77.10-192.168.77.99', 'same_subnet'), 'The range is');
+		assert.equal(judge('198.51.100.7-198.51.100.9', 'same_subnet'), 'The range overlaps');
+	},
+	'rights in short: only what is taken away, in the words of a file and of the server'() {
+		const short = (given) => rights.short(given).map((one) => one.text).join(', ');
+
+		assert.equal(short({}), '');
+		assert.equal(short({ lan: '1', internet: 'on', relay: 'true', rate_up: '0', idle_timeout: '5' }), '');
+		assert.equal(short({ lan: '0', internet: 'off', callers: 'no', relay: '0' }), 'no LAN, no Internet, no callers, no games');
+		assert.equal(short({ lan: false, internet: true, rate_up: 1500, rate_down: 20000, routes: [ '10.9.0.0/16' ] }), 'no LAN, ↑1500k ↓20M, 10.9.0.0/16');
+		assert.equal(short({ hours: 'mon 08:00-09:00', route: '10.9.0.0/16 10.8.0.0/16' }), 'hours, 10.9.0.0/16, 10.8.0.0/16');
 	},
 	'self-check: hand-made firewall rules count'() {
 		const own = (rule) => states({ rules: [], firewall: firewall({ '.type': 'rule', target: 'ACCEPT', src: 'wan', ...rule }) }).slice(2, 4);

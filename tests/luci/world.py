@@ -25,7 +25,8 @@ config forwarding
 	option src 'lan'
 	option dest 'wan'
 """,
-    'dhcp': "config dnsmasq\n\toption domainneeded '1'\n\toption localservice '1'\n",
+    'dhcp': "config dnsmasq\n\toption domainneeded '1'\n\toption localservice '1'\n"
+            "\nconfig dhcp 'lan'\n\toption interface 'lan'\n\toption start '100'\n\toption limit '150'\n",
     'ddns': "config service 'home'\n\toption enabled '1'\n\toption lookup_host 'home.example.net'\n\toption password 'x'\n",
     'pptpd': """
 config service 'pptpd'

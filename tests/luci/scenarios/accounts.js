@@ -225,7 +225,10 @@ module.exports = {
 		await inWindow(browser, 'root', async (window) => {
 			await window.open('accounts');
 			await row(window, 'alice').locator('.cbi-button-edit').click();
+			await window.page.click('.modal .cbi-tabmenu [data-tab="rights"] a');
 			await window.page.locator('.modal [data-name="lan"] input[type=checkbox]').uncheck({ force: true });
+
+			await window.page.click('.modal .cbi-tabmenu [data-tab="limits"] a');
 
 			const input = window.page.locator('.modal [data-name="rate_up"] input');
 

@@ -4,14 +4,14 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
-const { order, reset, inWindow } = require('./common.js');
+const { order, reset, inWindow, SERVER_FILE } = require('./common.js');
 
 const VIEWS = [ 'settings', 'accounts', 'sessions', 'failures', 'overview' ];
 const PHONE = { viewport: { width: 390, height: 800 }, screen: { width: 390, height: 800 }, isMobile: true };
 
 async function busy() {
-	await reset();
-	await order('dial', { name: 'alice' });
+	await reset(SERVER_FILE.replace("option ip '192", "option lan '0'\n\toption rate_up '512'\n\tlist hours 'mon-fri 08:00-22:00'\n\toption ip '192"));
+	await order('dial', { name: 'alice', ipv6: 'fd12:3456:789a:77:1234:5678:9abc:def0', internet: false, rate_down: 20000, routes: [ '10.9.0.0/16' ] });
 	await order('dial', { name: 'a name that is rather long for a phone', address: '192.168.77.50', peer: '198.51.100.177' });
 	await order('fail', { cause: 'no_gre' });
 	await order('fail', { cause: 'wrong_password', name: 'x'.repeat(128) });
@@ -23,6 +23,24 @@ async function shoot(window, view, kind) {
 
 async function width(window) {
 	return window.page.evaluate(() => document.documentElement.scrollWidth);
+}
+
+// Every tab of the settings and of an account's window.
+async function tabs(window, kind, most) {
+	for (const [ view, scope ] of [ [ 'settings', '#view' ], [ 'accounts', '.modal' ] ]) {
+		await window.open(view);
+
+		if (view == 'accounts')
+			await window.page.locator('#view .cbi-button-edit').first().click();
+
+		await window.page.waitForSelector(scope + ' .cbi-tabmenu');
+
+		for (const item of await window.page.locator(scope + ' .cbi-tabmenu [data-tab]').all()) {
+			await item.locator('a').click();
+			await shoot(window, view + '-' + await item.getAttribute('data-tab'), kind);
+			assert(await width(window) <= most, view);
+		}
+	}
 }
 
 // LuCI lets a login that may only read open an account, but change nothing in it.
@@ -112,6 +130,7 @@ module.exports = {
 			await window.page.waitForTimeout(700);
 			await shoot(window, 'instructions', 'phone');
 			assert(await width(window) <= 390, 'instructions');
+			await tabs(window, 'phone', 390);
 		}, PHONE);
 	},
 
@@ -131,6 +150,7 @@ module.exports = {
 			await window.page.waitForTimeout(700);
 			await shoot(window, 'new-account', 'desktop');
 			assert(fs.existsSync(path.join(process.env.SHOTS, 'desktop-new-account.png')));
+			await tabs(window, 'desktop', 1280);
 		});
 	}
 };

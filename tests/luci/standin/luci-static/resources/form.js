@@ -178,6 +178,7 @@ class GridSection extends Section {
 		const map = new Map(this.config);
 		const section = map.section(NamedSection, id, this.type);
 
+		section.tabs = this.tabs;
 		section.children = this.children.filter((option) => option.modalonly !== false)
 			.map((option) => Object.assign(Object.create(option), { map, section, data: {} }));
 

@@ -91,7 +91,7 @@ class List extends Field {
 	}
 
 	getValue() {
-		return L.toArray(this.input.value);
+		return this.input.value.split('\n').map((line) => line.trim()).filter((line) => line);
 	}
 
 	check() {

@@ -3,6 +3,7 @@
 'use strict';
 'require baseclass';
 'require pptp-server.address as address';
+'require pptp-server.lan as lan';
 'require pptp-server.options as options';
 'require pptp-server.router as router';
 
@@ -301,19 +302,56 @@ function checkPool(facts) {
 	if (!L.toArray(facts.interfaces).length)
 		return unknown(title);
 
-	const range = address.parseRange(options.value(facts.server, 'pool'));
-	const device = options.value(facts.server, 'device');
-	const clash = range && address.networks(facts.interfaces).find((net) =>
-		net.device != device && address.overlap(net.range, range));
+	const wrong = lan.judge(address.parseRange(options.value(facts.server, 'pool')), facts);
+	const told = facts.status && facts.status.lan ? facts.status.lan.problem : '';
 
-	return clash ? bad(title, _('They overlap with the network "%s" (%s/%d).').format(clash.name, clash.address, clash.bits),
-		_('Choose a range of its own under Addresses: devices in that network do not find callers otherwise.'))
-		: good(title, _('No network of this router uses them.'));
+	if (wrong)
+		return bad(title, wrong.what, [ wrong.advice, _('The range stands under Addresses.') ].join(' ').trim());
+
+	return told ? bad(title, told) : good(title, _('Nothing else of this router uses them.'));
+}
+
+// The LAN that the server has found.
+function checkLan(facts) {
+	const title = _('The server knows the LAN');
+
+	if (!facts.status || !facts.status.lan)
+		return facts.status ? unknown(title) : note(title, _('This is known once the server runs.'));
+
+	const { device, up, networks } = facts.status.lan;
+
+	if (!device)
+		return note(title, _('It has found none: callers see no broadcasts of it.'),
+			_('If there is one, name its network under Expert, "The LAN".'));
+
+	return up ? good(title, [ device, ...L.toArray(networks) ].join(' '))
+		: bad(title, _('Its device %s is down.').format(device), _('See Network, Interfaces.'));
+}
+
+// Whether there is a prefix for callers where they should get one from this router.
+function checkIpv6(facts) {
+	const title = _('Callers get IPv6');
+
+	if (!facts.config || !L.toArray(facts.interfaces).length)
+		return unknown(title);
+
+	const wanted = options.value(facts.server, 'ipv6_prefix');
+
+	if (!wanted.length)
+		return good(title, _('Not wanted: it is switched off.'));
+
+	const device = options.value(facts.server, 'device');
+	const own = facts.interfaces.filter((net) => [ net.l3_device, net.device ].includes(device));
+	const given = own.some((net) => L.toArray(net['ipv6-prefix-assignment']).length);
+
+	return (given || wanted.some((prefix) => prefix != 'auto')) ? good(title, _('There is a prefix for them.'))
+		: bad(title, _('This router has no IPv6 prefix left for them.'),
+			_('See the prefixes under Network, Interfaces, or enter one of your own under IPv6, such as fd12:3456:789a:77::/64.'));
 }
 
 const CHECKS = [
 	checkRunning, checkAccounts, checkPort, checkGre, checkRedirect, checkClash, checkWan, checkZone,
-	checkNeighbours, checkForwarding, checkMasquerading, checkDns, checkPool, checkHelper
+	checkLan, checkNeighbours, checkForwarding, checkMasquerading, checkDns, checkPool, checkIpv6, checkHelper
 ];
 
 return baseclass.extend({

@@ -75,7 +75,7 @@ function checkName(max, also) {
 
 function checkPorts(value) {
 	const [ , first, last ] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value) || [];
-	const isPort = (text) => text > 0 && text < 65536;
+	const isPort = (port) => port > 0 && port < 65536;
 
 	return value == 'none' || (isPort(first) && (last == null || (isPort(last) && +first <= +last))) ||
 		_('Enter a port such as 6112, or a range such as 27015-27030.');
@@ -105,24 +105,25 @@ const SERVER = [
 		_('The router\'s own address inside the tunnel, outside of the range below.')),
 	text('addresses', 'pool', '192.168.77.10-192.168.77.99', checkPool, _('Addresses for callers'),
 		_('Each caller gets one of them. Windows reaches other callers and the router best when the range starts with 192.168.')),
-	list('addresses', 'dns', 'local_ip', checkServer, _('DNS servers'),
-		_('Up to two addresses that callers ask for names. Empty: the router itself. The word none: callers are told none.')),
-	list('addresses', 'wins', '', checkServer, _('WINS servers'),
-		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
-	list('addresses', 'ipv6_prefix', '', checkPrefix, _('IPv6 prefixes'),
-		_('Of which callers make their IPv6 addresses, up to two. The word auto: what this router gives to its networks. Empty: callers get no IPv6.')),
-	list('addresses', 'ipv6_dns', 'router', checkServer6, _('IPv6 DNS servers'),
-		_('Up to two addresses. The word router: this router itself. The word none: callers are told none.')),
 	choice('addresses', 'lan_mode', 'routed', {
 		routed: _('Routed: callers have a network of their own'),
 		same_subnet: _('Same subnet: callers have addresses of the LAN')
 	}, _('Callers and the LAN'), _('Routed suits most. Same subnet is for machines and games that only talk to their own network: choose addresses for callers in the LAN that neither DHCP nor anybody else uses.')),
-	text('addresses', 'domain', '', checkName(64, '._-'), _('Domain'),
-		_('Callers that ask by DHCP inside the tunnel, such as Windows, complete short names with it. Empty: none.')),
-	list('addresses', 'push_route', '', checkNetwork, _('Networks through the tunnel'),
-		_('Up to 8 networks such as 192.168.5.0/24 that callers without "Use default gateway on remote network" send into the tunnel. The LAN and the callers\' own range are told anyway.')),
+	list('addresses', 'dns', 'local_ip', checkServer, _('DNS servers'),
+		_('Up to two addresses that callers ask for names. Empty: the router itself. The word none: callers are told none.')),
 	number('addresses', 'mtu', '1400', 576, 1456, _('Largest packet (MTU)'),
 		_('Octets of the largest packet inside the tunnel. Smaller is slower, but helps where web pages hang.')),
+
+	list('told', 'wins', '', checkServer, _('WINS servers'),
+		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
+	list('ipv6', 'ipv6_prefix', '', checkPrefix, _('IPv6 prefixes'),
+		_('Of which callers make their IPv6 addresses, up to two. The word auto: what this router gives to its networks. Empty: callers get no IPv6.')),
+	list('ipv6', 'ipv6_dns', 'router', checkServer6, _('IPv6 DNS servers'),
+		_('Up to two addresses. The word router: this router itself. The word none: callers are told none.')),
+	text('told', 'domain', '', checkName(64, '._-'), _('Domain'),
+		_('Callers that ask by DHCP inside the tunnel, such as Windows, complete short names with it. Empty: none.')),
+	list('told', 'push_route', '', checkNetwork, _('Networks through the tunnel'),
+		_('Up to 8 networks such as 192.168.5.0/24 that callers without "Use default gateway on remote network" send into the tunnel. The LAN and the callers\' own range are told anyway.')),
 
 	flag('games', 'relay', '1', _('Pass broadcasts on'),
 		_('Games find each other, and Windows computers too: what one machine says to all goes from the LAN to callers, from callers to the LAN, and among callers.')),
@@ -194,8 +195,8 @@ return baseclass.extend({
 
 	// The tabs in order.
 	tabs: [
-		[ 'basic', _('Basics') ], [ 'addresses', _('Addresses') ], [ 'games', _('LAN games') ], [ 'security', _('Security') ],
-		[ 'limits', _('Limits and times') ], [ 'expert', _('Expert') ]
+		[ 'basic', _('Basics') ], [ 'addresses', _('Addresses') ], [ 'told', _('Names and routes') ], [ 'ipv6', 'IPv6' ],
+		[ 'games', _('LAN games') ], [ 'security', _('Security') ], [ 'limits', _('Limits and times') ], [ 'expert', _('Expert') ]
 	],
 
 	isTrue(value) {

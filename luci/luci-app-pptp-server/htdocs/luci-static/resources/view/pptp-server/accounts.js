@@ -119,8 +119,9 @@ return view.extend({
 		this.map = map;
 		this.section = section;
 		this.guardSection(section);
-		[ 'username', 'nt_hash', 'ip', 'push_route', 'enabled', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
+		rights.tabs.forEach(([ name, title ]) => section.tab(name, title));
 		rights.rows.forEach((row) => this.addRight(section, row));
+		[ 'username', 'nt_hash', 'ip', 'enabled', 'push_route', '_rights', '_online', '_guide' ].forEach((name) => this['add' + name](section, name));
 
 		return map;
 	},
@@ -151,7 +152,7 @@ return view.extend({
 	},
 
 	addusername(section, name) {
-		const option = section.option(form.Value, name, _('Name'),
+		const option = section.taboption('basic', form.Value, name, _('Name'),
 			_('What the caller enters as user name. Capital and small letters differ.'));
 
 		option.rmempty = false;
@@ -170,7 +171,7 @@ return view.extend({
 	},
 
 	addenabled(section, name) {
-		const option = section.option(form.Flag, name, _('Enabled'));
+		const option = section.taboption('basic', form.Flag, name, _('Enabled'));
 
 		option.editable = true;
 		this.keepSwitch(option, name);
@@ -191,7 +192,7 @@ return view.extend({
 	},
 
 	addRight(section, row) {
-		const option = section.option(KINDS[row.kind], row.name, row.title, row.help);
+		const option = section.taboption(row.tab, KINDS[row.kind], row.name, row.title, row.help);
 
 		option.modalonly = true;
 
@@ -206,7 +207,7 @@ return view.extend({
 	},
 
 	addip(section, name) {
-		const option = section.option(form.Value, name, _('Fixed address'),
+		const option = section.taboption('basic', form.Value, name, _('Fixed address'),
 			_('The address that this account always gets. Empty: any of the range.'));
 
 		option.placeholder = _('any of the range');
@@ -215,7 +216,7 @@ return view.extend({
 	},
 
 	addpush_route(section, name) {
-		const option = section.option(form.DynamicList, name, _('Networks through the tunnel'),
+		const option = section.taboption('networks', form.DynamicList, name, _('Networks through the tunnel'),
 			_('Up to 4 networks such as 192.168.5.0/24 that callers of this account send into the tunnel, beside those of the server\'s settings.'));
 
 		option.modalonly = true;
@@ -225,7 +226,7 @@ return view.extend({
 	// The field is always empty when it is opened: what is stored cannot be shown.
 	addnt_hash(section, name) {
 		const page = this;
-		const option = section.option(form.Value, name, _('Password'),
+		const option = section.taboption('basic', form.Value, name, _('Password'),
 			_('Only a hash of it is stored. Empty: the password stays as it is.'));
 		const render = option.renderWidget;
 
@@ -243,6 +244,14 @@ return view.extend({
 		option.onchange = function(ev, id, value) {
 			page.judge(this, id, value);
 		};
+	},
+
+	add_rights(section, name) {
+		const option = section.option(form.DummyValue, name, _('Rights'));
+
+		option.modalonly = false;
+		option.load = () => null;
+		option.textvalue = (id) => E('span', { 'data-rights': id }, rights.badges(uci.get(CONFIG, id) || {}, _('all')));
 	},
 
 	add_online(section, name) {

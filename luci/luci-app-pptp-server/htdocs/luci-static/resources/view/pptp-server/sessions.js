@@ -6,6 +6,7 @@
 'require poll';
 'require pptp-server.badge as badge';
 'require pptp-server.graph as graph';
+'require pptp-server.rights as rights';
 'require pptp-server.router as router';
 'require pptp-server.words as words';
 
@@ -78,8 +79,8 @@ return view.extend({
 
 	row(session, rate) {
 		const cells = [
-			[ session.name, E('strong', {}, [ session.name || _('(not logged in yet)') ]) ],
-			[ session.address, E('span', {}, [ session.address || '–' ]) ],
+			[ session.name, this.who(session) ],
+			[ session.address, this.addresses(session) ],
 			[ session.peer, E('span', {}, [ session.peer ]) ],
 			[ session.seconds, this.since(session) ],
 			[ session.rx_bytes, this.received(session, rate.rx) ],
@@ -88,6 +89,20 @@ return view.extend({
 		];
 
 		return this.mayDisconnect ? cells.concat([ this.button(session) ]) : cells;
+	},
+
+	// The account, and what it may not do.
+	who(session) {
+		return E('div', {}, [
+			E('strong', { style: 'overflow-wrap:anywhere' }, [ session.name || _('(not logged in yet)') ]), ' ',
+			...rights.badges(session, '')
+		]);
+	},
+
+	addresses(session) {
+		const six = session.ipv6 ? [ E('br'), E('small', { style: 'overflow-wrap:anywhere' }, [ session.ipv6 ]) ] : [];
+
+		return E('span', {}, [ session.address || '–', ...six ]);
 	},
 
 	since(session) {

@@ -8,6 +8,7 @@
 'require poll';
 'require pptp-server.address as address';
 'require pptp-server.guard as guard';
+'require pptp-server.lan as lan';
 'require pptp-server.options as options';
 'require pptp-server.router as router';
 'require pptp-server.words as words';
@@ -81,14 +82,15 @@ return view.extend({
 	load() {
 		return Promise.all([
 			router.reloadConfig().then(() => true, () => false),
-			router.status(), router.interfaces(), router.config('firewall'), router.mayStart()
+			router.status(), router.interfaces(), router.config('firewall'), router.mayStart(), router.config('dhcp')
 		]).then((facts) => guard.remember().then(() => facts));
 	},
 
-	render([ readable, status, interfaces, firewall, mayStart ]) {
+	render([ readable, status, interfaces, firewall, mayStart, dhcp ]) {
 		if (!readable)
 			return E('p', {}, [ _('The file /etc/config/pptp-server is missing or cannot be read.') ]);
 
+		this.facts = { status, interfaces, dhcp };
 		this.networks = address.networks(interfaces);
 		this.zones = router.sections(firewall, 'zone').map((zone) => zone.name);
 		this.mayStart = mayStart;
@@ -125,6 +127,9 @@ return view.extend({
 
 		if (row.name == 'pool')
 			this.explainPool(option);
+
+		if (row.name == 'lan_mode')
+			option.onchange = (ev, id) => this.showPool(id);
 
 		keepForm(option, row);
 	},
@@ -171,7 +176,19 @@ return view.extend({
 		const taken = name == 'pool' && this.networks.find((net) => range && net.device != options.value(uci.get(CONFIG, id), 'device') &&
 			address.contains(range, address.parse(net.address)));
 
-		return taken ? _('%s is this router\'s own address in the network "%s".').format(taken.address, taken.name) : true;
+		if (taken)
+			return _('%s is this router\'s own address in the network "%s".').format(taken.address, taken.name);
+
+		const twice = name == 'pool' ? lan.givenTwice(range, this.factsNow(id)) : null;
+
+		return twice ? twice.what + ' ' + twice.advice : true;
+	},
+
+	// What is known of the LAN, with what the fields show now.
+	factsNow(id) {
+		const shown = [ 'lan_mode', 'lan', 'lan_device', 'device' ].map((name) => [ name, this.shown(id, name) || '' ]);
+
+		return { ...this.facts, server: Object.fromEntries(shown) };
 	},
 
 	// What a field shows now, also while the page is being built.
@@ -185,38 +202,35 @@ return view.extend({
 	explainPool(option) {
 		const render = option.renderWidget;
 		const node = E('div', { class: 'pptp-pool' });
-		const show = (value) => dom.content(node, this.poolNotes(value || options.value(null, 'pool')));
+		const show = (id, value) => dom.content(node, this.poolNotes(id, value || options.value(null, 'pool')));
 
 		option.renderWidget = function(id, index, value) {
-			show(value);
+			show(id, value);
 
 			return E('div', {}, [ render.call(this, id, index, value), node ]);
 		};
-		option.onchange = (ev, id, value) => show(value);
+		option.onchange = (ev, id, value) => show(id, value);
+		this.showPool = (id) => show(id, this.shown(id, 'pool'));
 	},
 
-	poolNotes(value) {
-		const range = address.parseRange(value);
-		const device = options.value(uci.sections(CONFIG, 'server')[0], 'device');
-		const others = this.networks.filter((net) => net.device != device && net.name != 'loopback');
-		const clash = range && others.find((net) => address.overlap(net.range, range));
-		const names = others.map((net) => '%s %s/%d'.format(net.name, net.address, net.bits)).join(', ');
+	poolNotes(id, value) {
+		const facts = this.factsNow(id);
+		const names = lan.others(facts).map((net) => this.networkText(net, lan.find(facts))).join(', ');
+		const wrong = lan.judge(address.parseRange(value), facts);
 		const notes = [ E('div', {}, [ _('Networks of this router: %s').format(names || '–') ]) ];
 
-		if (clash)
-			notes.push(this.overlapNote(clash, others));
+		if (wrong)
+			notes.push(E('div', { class: 'alert-message warning' }, [ wrong.what, ' ', wrong.advice ]));
 
 		return notes;
 	},
 
-	overlapNote(clash, others) {
-		const free = address.freeRange(others);
-		const advice = free ? _('Better: %s, with %s as the address of the server.').format(free.pool, free.local) : '';
+	// With what DHCP gives out in the LAN.
+	networkText(net, home) {
+		const text = '%s %s/%d'.format(net.name, net.address, net.bits);
+		const given = home && home.name == net.name ? lan.dhcpRange(this.facts.dhcp, net) : null;
 
-		return E('div', { class: 'alert-message warning' }, [
-			_('The range overlaps with the network "%s". Devices there look for a caller in their own cable or Wi-Fi and do not find it; and an address may be given away twice.').format(clash.name),
-			' ', advice
-		]);
+		return given ? text + ' (DHCP %s-%s)'.format(address.text(given.first), address.text(given.last)) : text;
 	},
 
 	showState(status) {
