@@ -84,7 +84,7 @@ class Daemon:
         self.sessions = [session for session in self.sessions if session not in gone]
         for session in gone:
             self.fail({'peer': session['peer'], 'name': session['name'], 'cause': 'disconnected'})
-        return {'count': len(gone)}
+        return {'count': len(gone)} if gone else None
 
     def ubus_unblock(self, args):
         wanted = {key: args.get(key) for key in ('address', 'name')}

@@ -187,8 +187,8 @@ const UNITS = {
 		fault('The callers\' addresses are free', { status: { lan: { ...LAN, problem: 'x' } } });
 		fault('The server knows the LAN', { status: { lan: { problem: '' } } }, 'note');
 		fault('The server knows the LAN', { status: { lan: { ...LAN, up: false } } });
-		fault('Callers get IPv6', { server: { ...SERVER, ipv6_prefix: 'auto' } });
-		fault('Callers get IPv6', { server: { ...SERVER, ipv6_prefix: 'fd00::/64' } }, 'good');
+		fault('IPv6 for callers', { server: { ...SERVER, ipv6_prefix: 'auto' } });
+		fault('IPv6 for callers', { server: { ...SERVER, ipv6_prefix: 'fd00::/64' } }, 'good');
 	},
 	'self-check: a prefix that the network of the callers has is for them'() {
 		const own = { interface: 'pptpsrv', l3_device: 'pptps0', 'ipv6-prefix-assignment': [ { address: 'fd00::', mask: 64 } ] };

@@ -203,7 +203,7 @@ module.exports = {
 
 			const input = window.page.locator('.modal [data-name="ip"] input');
 
-			for (const value of [ '192.168.77.50', '192.168.77.1', '127.0.0.1', '1.2.3', 'x' ]) {
+			for (const value of [ '192.168.77.50', '192.168.77.1', '192.168.1.120', '127.0.0.1', '1.2.3', 'x' ]) {
 				await input.fill(value);
 				await input.dispatchEvent('keyup');
 				await input.blur();

@@ -49,6 +49,20 @@ module.exports = {
 		assert.equal((await order('state')).sessions, 1);
 	},
 
+	async 'a connection that is gone already cannot be disconnected, which is said'(browser) {
+		await reset();
+		await order('dial', { name: 'alice' });
+		await inWindow(browser, 'root', async (window) => {
+			await window.open('sessions');
+			await window.page.locator('#pptp-sessions button').first().click();
+			await window.shows('Disconnect "alice"', '.modal');
+			await order('hang_up');
+			await window.modalButton('Disconnect').click();
+			await window.shows('Could not disconnect', '#maincontent .alert-message');
+			await window.modalGone();
+		});
+	},
+
 	async 'an unencrypted connection is marked'(browser) {
 		await reset();
 		await order('dial', { name: 'alice', mppe: '' });

@@ -330,7 +330,7 @@ function checkLan(facts) {
 
 // Whether there is a prefix for callers where they should get one from this router.
 function checkIpv6(facts) {
-	const title = _('Callers get IPv6');
+	const title = _('IPv6 for callers');
 
 	if (!facts.config || !L.toArray(facts.interfaces).length)
 		return unknown(title);

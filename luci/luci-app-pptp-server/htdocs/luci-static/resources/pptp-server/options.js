@@ -114,16 +114,17 @@ const SERVER = [
 	number('addresses', 'mtu', '1400', 576, 1456, _('Largest packet (MTU)'),
 		_('Octets of the largest packet inside the tunnel. Smaller is slower, but helps where web pages hang.')),
 
-	list('told', 'wins', '', checkServer, _('WINS servers'),
-		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
-	list('ipv6', 'ipv6_prefix', '', checkPrefix, _('IPv6 prefixes'),
-		_('Of which callers make their IPv6 addresses, up to two. The word auto: what this router gives to its networks. Empty: callers get no IPv6.')),
-	list('ipv6', 'ipv6_dns', 'router', checkServer6, _('IPv6 DNS servers'),
-		_('Up to two addresses. The word router: this router itself. The word none: callers are told none.')),
 	text('told', 'domain', '', checkName(64, '._-'), _('Domain'),
 		_('Callers that ask by DHCP inside the tunnel, such as Windows, complete short names with it. Empty: none.')),
 	list('told', 'push_route', '', checkNetwork, _('Networks through the tunnel'),
 		_('Up to 8 networks such as 192.168.5.0/24 that callers without "Use default gateway on remote network" send into the tunnel. The LAN and the callers\' own range are told anyway.')),
+	list('told', 'wins', '', checkServer, _('WINS servers'),
+		_('Up to two addresses of old Windows name servers. Nearly always empty.')),
+
+	list('ipv6', 'ipv6_prefix', '', checkPrefix, _('IPv6 prefixes'),
+		_('Of which callers make their IPv6 addresses, up to two. The word auto: what this router gives to its networks. Empty: callers get no IPv6.')),
+	list('ipv6', 'ipv6_dns', 'router', checkServer6, _('IPv6 DNS servers'),
+		_('Up to two addresses. The word router: this router itself. The word none: callers are told none.')),
 
 	flag('games', 'relay', '1', _('Pass broadcasts on'),
 		_('Games find each other, and Windows computers too: what one machine says to all goes from the LAN to callers, from callers to the LAN, and among callers.')),

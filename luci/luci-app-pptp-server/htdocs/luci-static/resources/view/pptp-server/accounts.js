@@ -7,11 +7,13 @@
 'require ui';
 'require dom';
 'require poll';
+'require pptp-server.address as address';
 'require pptp-server.badge as badge';
 'require pptp-server.clipboard as clipboard';
 'require pptp-server.guard as guard';
 'require pptp-server.guide as guide';
 'require pptp-server.importer as importer';
+'require pptp-server.lan as lan';
 'require pptp-server.options as options';
 'require pptp-server.password as password';
 'require pptp-server.rights as rights';
@@ -60,7 +62,8 @@ function checkName(id, value) {
 		? _('There is an account of this name already.') : true;
 }
 
-function checkAddress(id, value) {
+// `facts` tell what DHCP gives out in the LAN: the server refuses to give that to a caller.
+function checkAddress(id, value, facts) {
 	if (value === '')
 		return true;
 
@@ -71,6 +74,12 @@ function checkAddress(id, value) {
 
 	if (value == options.value(serverSection(), 'local_ip'))
 		return _('This is the address of the server itself.');
+
+	const number = address.parse(value);
+	const twice = lan.givenTwice({ first: number, last: number }, { ...facts, server: serverSection() });
+
+	if (twice)
+		return twice.what;
 
 	return accounts().some((other) => other['.name'] != id && other.ip == value)
 		? _('Another account has this address.') : true;
@@ -88,17 +97,19 @@ return view.extend({
 	load() {
 		return Promise.all([
 			router.reloadConfig().then(() => true, () => false),
-			router.status(), router.failures(), router.config('pptpd')
+			router.status(), router.failures(), router.config('pptpd'),
+			router.interfaces(), router.config('dhcp')
 		]).then((facts) => guard.remember().then(() => facts));
 	},
 
-	render([ readable, status, failures, old ]) {
+	render([ readable, status, failures, old, interfaces, dhcp ]) {
 		if (!readable)
 			return E('p', {}, [ _('The file /etc/config/pptp-server is missing or cannot be read.') ]);
 
 		// Passwords that were typed on this page and not yet shown with the instructions.
 		this.fresh = {};
 		this.old = old;
+		this.facts = { status, interfaces, dhcp };
 		this.noteStatus(status, failures);
 		poll.add(() => Promise.all([ router.status(), router.failures() ])
 			.then(([ now, list ]) => this.noteStatus(now, list)));
@@ -211,7 +222,7 @@ return view.extend({
 			_('The address that this account always gets. Empty: any of the range.'));
 
 		option.placeholder = _('any of the range');
-		option.validate = checkAddress;
+		option.validate = (id, value) => checkAddress(id, value, this.facts);
 		option.textvalue = (id) => E('span', {}, [ uci.get(CONFIG, id, name) || _('any') ]);
 	},
 

@@ -234,6 +234,8 @@ return view.extend({
 	},
 
 	showState(status) {
+		this.facts.status = status;
+
 		const children = status ? this.runningText(status) : this.stoppedText();
 
 		this.stateNode.className = 'alert-message ' + (status ? 'success' : 'warning');
