@@ -12,7 +12,7 @@ class NotReached(AssertionError):
 
 
 class Fault:
-    """One call of `syscall` fails with `error` ("ENOMEM"), or returns a number ("=3") without being
+    """One call of `syscall` (of each, with a comma between them) fails with `error` ("ENOMEM"), or returns a number ("=3") without being
     done; `path` limits it to a descriptor. As a context: attached on entry, gone on exit."""
 
     def __init__(self, bed, syscall, error, path=None, when="1"):
@@ -64,7 +64,8 @@ def gre_path(server):
     """What strace calls the GRE socket."""
     pid = server.process.pid
     with open(f"/proc/{pid}/net/raw") as file:
-        inodes = {line.split()[9] for line in file.readlines()[1:]}
+        sockets = [line.split() for line in file.readlines()[1:]]
+    inodes = {words[9] for words in sockets if words[1].endswith(":002F")}
     for fd in os.listdir(f"/proc/{pid}/fd"):
         link = os.readlink(f"/proc/{pid}/fd/{fd}")
         if link.startswith("socket:") and link[8:-1] in inodes:

@@ -83,7 +83,7 @@ _RELOAD = {"openat": ("ENOENT", "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EIO"),
            "socket": ("EMFILE", "ENOBUFS", "EPERM"),
            "ioctl": ("ENOMEM", "EPERM", "EBUSY", "ENODEV"),
            "write": ("ENOBUFS", "EPERM", "EIO"), "close": ("EINTR", "EIO")}
-_GOODBYE = {"sendto": ("ENOBUFS", "EPIPE", "EINTR"), "sendmsg": ("ENOBUFS", "ENETDOWN", "EPERM"),
+_GOODBYE = {"sendto": ("ENOBUFS", "EPIPE", "EINTR"), "sendto,sendmsg": ("ENOBUFS", "ENETDOWN", "EPERM"),
             "write": ("EIO",), "epoll_wait": ("EINTR",), "close": ("EIO", "EINTR")}
 _REMOVED = {"openat": ("EMFILE", "ENOMEM", "ENOENT"), "ioctl": ("EBUSY", "ENOMEM", "EPERM"),
             "socket": ("EMFILE", "ENOBUFS"), "epoll_ctl": ("ENOMEM",)}
@@ -165,7 +165,9 @@ def fails_under_traffic(bed, check):
     for error in (*_PASSING, "EIO", "=1"):
         tally.fault("tun", Fault(bed, "write", error, TUN), error, ping)
     for error in (*_PASSING, "ENETUNREACH", "EHOSTUNREACH", "EMSGSIZE", "EINVAL", "=1"):
-        tally.fault("gre", Fault(bed, "sendmsg", error), error, ping)
+        tally.fault("gre", Fault(bed, "sendto", error), error, ping)
+        # Then the way that takes what the first does not is shut as well.
+        tally.fault("gre", Fault(bed, "sendto,sendmsg", error), error, ping)
     tally.fault("loop", Fault(bed, "epoll_wait", "EINTR"), "EINTR", ping)
     with check("nobody-was-cut-off") as suite:
         suite.note = str(tally.ends)
