@@ -13,16 +13,22 @@ const BOUND = SERVER_FILE.replace("'44ebba8d5312b8d611474411f56989ae'", `'44ebba
 	list hours 'mon-fri 08:00-22:00'
 	list route '192.168.5.0/24'`);
 
-// Lists have one value in each line.
+// Lists have one value in each line, or in LuCI itself a field that takes one after the other.
 async function refuses(window, scope, name, values) {
-	const field = window.page.locator(`${scope} [data-name="${name}"] :is(textarea, input)`).first();
+	const place = `${scope} [data-name="${name}"]`;
+	const isList = await window.page.locator(`${place} .add-item input`).count() > 0;
+	const field = window.page.locator(isList ? `${place} .add-item input` : `${place} :is(textarea, input)`).first();
 
-	for (const [ value, isRight ] of values) {
-		await field.fill(value);
-		await field.dispatchEvent('keyup');
-		await field.blur();
-		assert.equal(await field.evaluate((node) => node.classList.contains('cbi-input-invalid')), !isRight, name + ': ' + value);
-	}
+	for (const [ value, isRight ] of values)
+		for (const text of isList && isRight ? value.split('\n') : [ value ]) {
+			await field.fill(text);
+			await field.dispatchEvent('keyup');
+			await field.blur();
+			assert.equal(await field.evaluate((node) => node.classList.contains('cbi-input-invalid')), !isRight, name + ': ' + text);
+
+			if (isList && isRight)
+				await field.press('Enter');
+		}
 }
 
 function wrong(...values) {
