@@ -472,28 +472,6 @@ pub fn allow_descriptors(wanted: usize) -> io::Result<usize> {
     Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
-/// Hands the IPv4 addresses of this machine to `each`, at most 64, with the names of their devices.
-/// The handle is any IPv4 socket.
-pub fn each_address(handle: impl AsFd, mut each: impl FnMut(&CStr, Ipv4Addr)) -> io::Result<()> {
-    const MOST: usize = 64;
-    // SAFETY: ifreq is a C structure of numbers and pointers: all zeros is a value.
-    let mut entries: [libc::ifreq; MOST] = unsafe { mem::zeroed() };
-    let buffer = libc::__c_anonymous_ifc_ifcu { ifcu_req: entries.as_mut_ptr() };
-    let mut list = libc::ifconf { ifc_len: size_of_val(&entries) as c_int, ifc_ifcu: buffer };
-    let (fd, number) = (handle.as_fd().as_raw_fd(), libc::SIOCGIFCONF as Ioctl);
-    // SAFETY: the kernel fills at most `ifc_len` octets of the buffer, which is `entries`, and
-    // writes into `list` how many it filled.
-    checked(unsafe { libc::ioctl(fd, number, &raw mut list) })?;
-    for entry in entries.iter().take(list.ifc_len as usize / size_of::<libc::ifreq>()) {
-        // SAFETY: SIOCGIFCONF filled in an address, and any bits are numbers.
-        let address = unsafe { entry.ifr_ifru.ifru_addr };
-        let octets = [2, 3, 4, 5].map(|at| address.sa_data[at] as u8);
-        let name = entry.ifr_name.map(|char| char as u8);
-        CStr::from_bytes_until_nul(&name).iter().for_each(|name| each(name, octets.into()));
-    }
-    Ok(())
-}
-
 /// Whether the environment names a time zone.
 pub fn has_time_zone() -> bool {
     // SAFETY: both are C strings; what getenv returns is not looked into.

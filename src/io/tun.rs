@@ -17,7 +17,7 @@ use pptp::wire::{ipv6, virtio};
 
 use super::failure::{Doing, Failure};
 use super::netlink::Netlink;
-use super::netlink::device::{add_address, add_address6};
+use super::netlink::device::{self, add_address, add_address6};
 use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
 use crate::io::log::warn;
@@ -260,13 +260,11 @@ pub fn obstacle(config: &Config) -> Option<String> {
 
 /// The IPv4 addresses under which others may reach this machine, without those of `device`.
 pub fn addresses(device: &str) -> io::Result<Vec<Ipv4Addr>> {
-    let mut found = Vec::new();
-    sys::each_address(sys::socket(Socket::Device)?, |name, address| {
-        if !address.is_loopback() && name.to_bytes() != device.as_bytes() {
-            found.push(address);
-        }
-    })?;
-    Ok(found)
+    let mut netlink = Netlink::open()?;
+    let own = device::link(&mut netlink, device)?.map(|link| link.index);
+    let (mut all, _) = device::addresses(&mut netlink)?;
+    all.retain(|address| Some(address.index) != own && !address.local.is_loopback());
+    Ok(all.iter().map(|address| address.local).collect())
 }
 
 /// Whether `error` of a read means that somebody removed the device.
