@@ -4,16 +4,13 @@
 use core::net::Ipv4Addr;
 
 use super::event::{Event, Failure, ShownName, Step};
-use super::ipv6::Host;
 use super::link::{Link, Outcome, Rules};
-use super::rights::Grant;
 use super::server::{ControlId, Server};
-use super::table::{Call, Path, Traffic};
+use super::table::{Call, Path};
 use crate::config::{Config, Mppe};
 use crate::limits::{CALLS_PER_CONTROL, RECEIVE_WINDOW};
 use crate::proto::ccp::Policy;
 use crate::proto::control::{State, refused_call};
-use crate::proto::tunnel::Tunnel;
 use crate::reason::{Cause, Discard};
 use crate::time::{Deadline, Instant, deadline, due, earlier};
 use crate::wire::pptp::{Disconnect, Message, OutgoingCall, OutgoingCallReply, error, result};
@@ -127,32 +124,11 @@ impl Server<'_> {
         let magic = self.random.u32();
         let rules = Rules { ipv6: self.ipv6.is_some(), ..rules(&self.config) };
         let link = Link::new(rules, &self.config.name, magic, now);
-        let login_time = u64::from(self.config.login_timeout) * 1000;
-        self.table.insert(
-            slot,
-            Call {
-                call_id,
-                peer_call_id,
-                control: id,
-                path,
-                tunnel: Tunnel::new(),
-                link,
-                traffic: Traffic::default(),
-                user: None,
-                name: ShownName::default(),
-                lease: None,
-                probe: None,
-                host: Host::default(),
-                grant: Grant::default(),
-                mtu: self.config.mtu,
-                since: now,
-                online_as: None,
-                open_by: Some(now + login_time),
-                no_gre_at: Some(now + NO_GRE_MS),
-                inform_at: now,
-                ack_queued: false,
-            },
-        );
+        let mut call = Call::new([call_id, peer_call_id], id, path, link, now);
+        call.mtu = self.config.mtu;
+        call.open_by = Some(now + u64::from(self.config.login_timeout) * 1000);
+        call.no_gre_at = Some(now + NO_GRE_MS);
+        self.table.insert(slot, call);
         self.tell(slot, Step::Started);
         self.step(slot, now, |call, turn| call.link.start(turn));
         self.watch_call(slot);

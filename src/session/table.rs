@@ -10,7 +10,7 @@ use super::link::Link;
 use super::probe::Probe;
 use super::rights::Grant;
 use super::server::ControlId;
-use crate::limits::USERNAME;
+use crate::limits::{MRU, USERNAME};
 use crate::proto::tunnel::Tunnel;
 use crate::random::Random;
 use crate::time::Instant;
@@ -71,6 +71,40 @@ pub struct Call {
     pub inform_at: Instant,
     /// The call waits in the queue of acknowledgments that are due.
     pub ack_queued: bool,
+}
+
+impl Call {
+    /// A call that begins now; the Call IDs are ours and the peer's. No time is set for anything yet.
+    pub fn new(
+        [call_id, peer_call_id]: [u16; 2],
+        control: ControlId,
+        path: Path,
+        link: Link,
+        now: Instant,
+    ) -> Call {
+        Call {
+            call_id,
+            peer_call_id,
+            control,
+            path,
+            tunnel: Tunnel::new(),
+            link,
+            traffic: Traffic::default(),
+            user: None,
+            name: ShownName::default(),
+            lease: None,
+            probe: None,
+            host: Host::default(),
+            grant: Grant::default(),
+            mtu: MRU as u16,
+            since: now,
+            online_as: None,
+            open_by: None,
+            no_gre_at: None,
+            inform_at: now,
+            ack_queued: false,
+        }
+    }
 }
 
 /// The place of a call.
