@@ -52,7 +52,7 @@ def build(arch):
 
 def sources():
     """What the image is made from: a change here builds it anew."""
-    files = [f'{HERE}/{name}' for name in ('image.py', 'cpio.py', 'debian.py', 'stateful.c')]
+    files = [f'{HERE}/{name}' for name in ('image.py', 'cpio.py', 'debian.py', 'stateful.c', 'lobby.c')]
     digest = hashlib.sha256()
     for file in files + sorted(glob.glob(f'{HERE}/guest/*')):
         digest.update(open(file, 'rb').read())
@@ -72,6 +72,7 @@ def make(arch, folder):
     add_modules(archive, kernel, MODULES + BENCH_MODULES.get(arch, []))
     if arch == 'amd64':
         add_plugin(archive, pool, folder)
+        add_lobby(archive, folder)
     archive.write(f'{folder}/initrd')
     for name in ('root', 'linux', 'headers'):  # the packages stay: another build needs no network for them
         shutil.rmtree(f'{folder}/{name}', ignore_errors=True)
@@ -159,6 +160,12 @@ def add_plugin(archive, pool, folder):
     subprocess.run(['gcc', '-O2', '-Wall', '-fPIC', '-shared', '-I', f'{headers}/usr/include',
                     '-o', f'{folder}/stateful.so', f'{HERE}/stateful.c'], check=True)
     archive.file('usr/lib/stateful.so', open(f'{folder}/stateful.so', 'rb').read())
+
+
+def add_lobby(archive, folder):
+    """lobby.c for the callers; it needs nothing of theirs."""
+    subprocess.run(['gcc', '-O2', '-Wall', '-static', '-o', f'{folder}/lobby', f'{HERE}/lobby.c'], check=True)
+    archive.file('usr/bin/lobby', open(f'{folder}/lobby', 'rb').read())
 
 
 if __name__ == '__main__':
