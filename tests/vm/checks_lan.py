@@ -31,7 +31,9 @@ def lan_rights(bed):
     with at_home() as lan:
         bed.server.start(users=[ALICE, {**BOB, 'lan': '0'}], lan_device=home.DEVICE)
         caller, other = dial(bed.first, ALICE), dial(bed.second, BOB)
+        before = lan.echoes()
         caller.expect_ping(home.ADDRESS)
+        expect(lan.echoes() == before + 5, f'the LAN counted {lan.echoes() - before} of 5 echoes')
         expect(lan.pings(caller.inner_address()), 'the caller does not answer the LAN')
         before = lan.echoes()
         expect(other.ping_loss(home.ADDRESS) == 100, 'an account without LAN was answered')
@@ -68,13 +70,15 @@ def lobbies(bed):
         expect(found == ['found', home.ADDRESS, '6112', 'room of the LAN\n'], f'in the LAN: {found}')
         heard = room.communicate(timeout=20)[0].split()
         expect(heard[1:3] == [caller.inner_address(), '40123'], f'the LAN heard {heard}')
-        for way, searches in (('the LAN', None), ('another caller', other)):
+        for way, searches in ((f'{home.ADDRESS} 40321', None), (f'{other.inner_address()} 40123', other)):
             caller.sh('lobby host 6113 >/run/room 2>&1 & sleep 0.3')
             if searches:
                 found = searches.sh('lobby search 6113 ppp0')
             else:
                 found = lan.start('search', '6113').communicate(timeout=20)[0]
             expect(found.split() == f'found {caller.inner_address()} 6113 room of the caller'.split(), f'from {way}: {found!r}')
+            heard = caller.sh('sleep 0.2; cat /run/room')
+            expect(heard.split() == f'searched {way} room?'.split(), f'the caller heard {heard!r}, not {way}')
 
 
 def dial(caller, account):
