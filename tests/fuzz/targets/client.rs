@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use pptp::proto::mschap;
 use pptp::wire::chap::Response;
+use pptp::wire::ipv6;
 use pptp::wire::ppp::{ControlPacket, Options, frame_header, protocol};
 
 use super::common::cipher::{Opener, Sealer, start_keys};
@@ -29,6 +30,8 @@ pub struct Manners {
     pub frugal: bool,
     /// IPCP begins with CCP, and does not wait for it.
     pub hasty: bool,
+    /// IPV6CP begins with IPCP; this is the interface identifier that it asks for.
+    pub identifier: Option<u64>,
     pub flags: u8,
 }
 
@@ -42,6 +45,7 @@ impl Manners {
             kind: Kind::Linux,
             frugal: false,
             hasty: false,
+            identifier: None,
             flags: 0,
         }
     }
@@ -58,6 +62,7 @@ impl Manners {
             kind: KINDS[usize::from(choice >> 9) % 3],
             frugal: bit(11),
             hasty: bit(12),
+            identifier: bit(14).then(|| if bit(15) { 0x0200_00ff_fe00_0007 } else { 7 }),
             flags: if bit(13) { 4 } else { 0 },
         }
     }
@@ -102,6 +107,7 @@ pub struct Client {
     lcp: Layer,
     ccp: Layer,
     ipcp: Layer,
+    ipv6cp: Layer,
     logged_in: bool,
     keys: ([u8; 16], [u8; 16]),
     /// Bits that the server asked to receive.
@@ -122,10 +128,13 @@ impl Client {
             lcp.extend([(1, vec![0x02, 0x50]), (7, vec![]), (8, vec![]), (13, vec![6])]);
         }
         let ipcp = vec![(3, vec![0; 4]), (2, vec![0, 0x2d, 15, 1]), (129, vec![0; 4])];
+        let ipv6cp = manners.identifier.map(|it| (1, it.to_be_bytes().to_vec()));
+        let ipv6cp = ipv6cp.into_iter().collect();
         Client {
             lcp: Layer::new(lcp),
             ccp: Layer::new(vec![(18, manners.bits.to_be_bytes().to_vec())]),
             ipcp: Layer::new(ipcp),
+            ipv6cp: Layer::new(ipv6cp),
             manners,
             logged_in: false,
             keys: ([0; 16], [0; 16]),
@@ -145,6 +154,12 @@ impl Client {
 
     pub fn is_encrypted(&self) -> bool {
         self.sealer.is_some()
+    }
+
+    /// The interface identifier that IPV6CP agreed on.
+    pub fn identifier(&self) -> Option<u64> {
+        let wish = self.ipv6cp.wishes.first().filter(|_| self.ipv6cp.is_open())?;
+        wish.1[..].try_into().ok().map(u64::from_be_bytes)
     }
 
     /// The address that the server gave.
@@ -177,6 +192,7 @@ impl Client {
         match number {
             protocol::COMPRESSED => self.take_sealed(information),
             protocol::IPV4 => self.received.push(information.to_vec()),
+            protocol::IPV6 => check_ipv6(information),
             _ => {
                 let packet = ControlPacket::parse(information).expect("the server's packets are");
                 assert_eq!(packet.data.len() + 4, information.len(), "exact length");
@@ -189,6 +205,7 @@ impl Client {
     fn take_sealed(&mut self, information: &[u8]) {
         let Some(opener) = &mut self.opener else { return };
         match opener.open(information) {
+            Ok(clear) if clear.starts_with(&[0x00, 0x57]) => check_ipv6(&clear[2..]),
             Ok(clear) => self.received.push(clear.get(2..).unwrap_or_default().to_vec()),
             Err(true) if self.may_speak() => {
                 let identifier = self.next_identifier();
@@ -217,7 +234,8 @@ impl Client {
                 }
             }
             (protocol::CCP, _) if self.manners.bits == 0 => {}
-            (protocol::LCP | protocol::CCP | protocol::IPCP, 1..=5) => {
+            (protocol::IPV6CP, _) if self.manners.identifier.is_none() => {}
+            (protocol::LCP | protocol::CCP | protocol::IPCP | protocol::IPV6CP, 1..=5) => {
                 self.configure(number, packet);
             }
             _ => {}
@@ -273,8 +291,9 @@ impl Client {
             self.logged_in = false;
             self.ccp.close();
             self.ipcp.close();
+            self.ipv6cp.close();
         }
-        if number != protocol::IPCP {
+        if number == protocol::LCP || number == protocol::CCP {
             (self.sealer, self.opener) = (None, None);
         }
     }
@@ -292,7 +311,7 @@ impl Client {
             self.opener = Some(Opener::new(&self.keys.1, bits, self.manners.kind));
         }
         if self.ipcp.asked.is_none() {
-            self.ask(protocol::IPCP);
+            self.ask_network();
         }
     }
 
@@ -316,7 +335,14 @@ impl Client {
             self.ask(protocol::CCP);
         }
         if self.manners.hasty || self.manners.bits == 0 {
-            self.ask(protocol::IPCP);
+            self.ask_network();
+        }
+    }
+
+    fn ask_network(&mut self) {
+        self.ask(protocol::IPCP);
+        if self.manners.identifier.is_some() {
+            self.ask(protocol::IPV6CP);
         }
     }
 
@@ -345,7 +371,14 @@ impl Client {
         match number {
             protocol::LCP => &mut self.lcp,
             protocol::CCP => &mut self.ccp,
+            protocol::IPV6CP => &mut self.ipv6cp,
             _ => &mut self.ipcp,
         }
     }
+}
+
+/// What the server lets through or says itself is a whole packet.
+fn check_ipv6(octets: &[u8]) {
+    let header = ipv6::Header::parse(octets).expect("a whole packet");
+    assert_eq!(header.total_len, octets.len());
 }

@@ -19,39 +19,50 @@ mod server;
 mod ubus;
 mod wire;
 
-pub use cipher::{arc4, mppe};
 pub use config::config;
 pub use control::control;
 pub use dhcp::dhcp;
-pub use inner::ipv4;
-pub use inner6::ipv6;
-pub use negotiation::{ccp, ipcp, ipv6cp, lcp};
 pub use relay::relay;
 pub use server::server;
 pub use ubus::ubus;
-pub use wire::{chap, gre, mppe_header, ppp, pptp};
+
+use input::Input;
 
 /// A target: its name is that of its folder in corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 19] = [
-    ("pptp", pptp),
-    ("gre", gre),
-    ("ppp", ppp),
-    ("chap", chap),
-    ("mppe_header", mppe_header),
-    ("ipv4", ipv4),
-    ("ipv6", ipv6),
+pub const ALL: [Target; 9] = [
+    ("headers", headers),
+    ("negotiation", negotiation),
+    ("mppe", mppe),
     ("dhcp", dhcp),
-    ("lcp", lcp),
-    ("ccp", ccp),
-    ("ipcp", ipcp),
-    ("ipv6cp", ipv6cp),
+    ("relay", relay),
     ("config", config),
     ("control", control),
-    ("arc4", arc4),
-    ("mppe", mppe),
     ("ubus", ubus),
-    ("relay", relay),
     ("server", server),
 ];
+
+/// Every parser that remembers nothing.
+pub fn headers(data: &[u8]) {
+    use wire::{chap, gre, mppe_header, ppp, pptp};
+    one_of(&[pptp, gre, ppp, chap, mppe_header, inner::ipv4, inner6::ipv6], data);
+}
+
+/// Every protocol on the automaton of RFC 1661.
+pub fn negotiation(data: &[u8]) {
+    use negotiation::{ccp, ipcp, ipv6cp, lcp};
+    one_of(&[lcp, ccp, ipcp, ipv6cp], data);
+}
+
+/// MPPE and its cipher.
+pub fn mppe(data: &[u8]) {
+    one_of(&[cipher::mppe, cipher::arc4], data);
+}
+
+/// The first octet chooses the function for the others.
+fn one_of(functions: &[fn(&[u8])], data: &[u8]) {
+    let mut input = Input::new(data);
+    let chosen = input.pick(functions);
+    chosen(input.rest());
+}

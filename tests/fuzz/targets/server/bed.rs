@@ -15,6 +15,7 @@ use pptp::wire::{gre, ipv4, ppp};
 use super::super::client::{Client, Manners};
 use super::super::common::caller::{gre_octets, parsed};
 use super::super::common::world::{LOCAL, Memory, PASSWORD};
+use super::six::ipv6;
 
 /// Identification of the inner packets that were sent encrypted: the number of their call is in
 /// the low octet. Nothing else may come out of the TUN when encryption is required.
@@ -98,12 +99,16 @@ pub fn config(variant: u8) -> Config {
 pub fn in_bed(variant: u8, script: impl FnOnce(&mut Bed)) {
     let base = config(variant);
     let mut memory = Memory::of(&base);
-    let server = Server::new(base.clone(), memory.storage(), [7; 32]);
+    let mut server = Server::new(base.clone(), memory.storage(), [7; 32]);
+    let now = Instant(1_000_000);
+    if variant & 0x80 != 0 {
+        server.ipv6_changed(Some(ipv6(1)), now);
+    }
     script(&mut Bed {
         server,
         is_strict: base.mppe == Mppe::Required,
         base,
-        now: Instant(1_000_000),
+        now,
         connections: Vec::new(),
         ends: Vec::new(),
         packet: Packet::new(),
@@ -299,6 +304,9 @@ impl Bed<'_> {
     fn check_tun(&mut self) {
         self.tun += 1;
         let octets = self.packet.data();
+        if octets[0] >> 4 == 6 {
+            return self.check_tun_ipv6();
+        }
         let header = ipv4::Header::parse(octets).expect("a whole packet");
         assert_eq!(header.total_len, octets.len());
         let mut sessions = self.server.sessions();
@@ -337,6 +345,7 @@ impl Bed<'_> {
         }
         match self.server.handle_tun(&mut self.packet, self.now) {
             Ok(Forward::Gre(path)) => self.check_gre(path),
+            Ok(Forward::Tun) if octets[0] >> 4 == 6 => self.check_too_big(),
             Ok(Forward::Tun) => {
                 let header = ipv4::Header::parse(self.packet.data()).expect("our own packet");
                 assert_eq!((header.protocol, header.fragment_offset), (1, 0));
@@ -356,6 +365,8 @@ impl Bed<'_> {
             assert!(session.state != "open" || session.address.is_some());
             let mut same = sessions.iter().filter(|other| other.address == session.address);
             assert!(session.address.is_none() || same.nth(1).is_none(), "one address twice");
+            let mut same = sessions.iter().filter(|other| other.ipv6 == session.ipv6);
+            assert!(session.ipv6.is_none() || same.nth(1).is_none(), "one IPv6 address twice");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bed;
 mod ending;
+mod six;
 mod steps;
 
 use super::input::Input;

@@ -57,7 +57,7 @@ impl Bed<'_> {
     }
 
     /// A call that the server accepted, the last ones by preference.
-    fn end(&self, input: &mut Input) -> Option<usize> {
+    pub fn end(&self, input: &mut Input) -> Option<usize> {
         let back = input.below(4);
         let mut accepted = (0..self.ends.len()).rev().filter(|&at| self.ends[at].server_id != 0);
         let first = accepted.next();
@@ -315,7 +315,7 @@ impl Bed<'_> {
 
     fn renegotiate(&mut self, input: &mut Input) {
         let Some(at) = self.end(input) else { return };
-        let number = input.pick(&[0xc021, 0x80fd, 0x8021]);
+        let number = input.pick(&[0xc021, 0x80fd, 0x8021, 0x8057]);
         for octets in self.ends[at].client.renegotiate(number) {
             self.send(at, &octets);
         }
@@ -340,6 +340,9 @@ impl Bed<'_> {
                 self.is_stopped = true;
                 self.server.shutdown(self.now);
             }
+            4 => self.send_ipv6(input),
+            5 => self.lan_ipv6(input),
+            6 => self.change_ipv6(input),
             _ => {
                 let Some(at) = self.connection(input) else { return };
                 self.connections[at].is_deaf ^= true;
