@@ -12,14 +12,18 @@ use std::net::Ipv4Addr;
 
 use pptp::config::{Config, Network};
 use pptp::packet::Packet;
+use pptp::reason::Discard;
 use pptp::session::{Forward, Lan, Server, Taken};
 use pptp::time::Instant;
 use pptp::wire::gre::Header;
 
 use common::caller::gre_octets;
 use common::dice::Dice;
-use common::habits::{Encryption, Habits, MIKROTIK, STATEFUL_128, STATELESS_128};
+use common::habits::{Encryption, Habits, MIKROTIK, PPPD, STATEFUL_128, STATELESS_128};
 use common::inner::numbered;
+use common::ipv6::{SOLICITATION, address, global, icmp, local, neighbor_solicitation, router};
+use common::ipv6::{udp, under};
+use common::ppp::IDENTIFIER;
 use common::world::{LAN, World, config, in_world};
 
 /// Counts the allocations of each thread.
@@ -57,15 +61,26 @@ const PACKETS: u32 = 5000;
 /// further behind.
 fn packets(world: &mut World, at: usize, loss: u64, late: u64) -> Vec<Vec<u8>> {
     let mut dice = Dice::new(7);
+    let address = world.ppp(at).address();
+    let inner = |count| numbered(address, LAN, count, 40 + dice.below(1300) as usize);
+    let inner = (0..PACKETS).map(inner).collect::<Vec<_>>();
+    let mut packets = sealed(world, at, &inner);
+    packets.retain(|_| !dice.percent(loss));
+    for place in 0..packets.len().saturating_sub(20) {
+        if dice.percent(late) {
+            packets.swap(place, place + dice.below(20) as usize);
+        }
+    }
+    packets
+}
+
+/// The GRE packets in which a caller sends these inner packets.
+fn sealed(world: &mut World, at: usize, inner: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let call = &mut world.callers[at].calls[0];
     let (call_id, first) = (call.server_id, call.next_sequence);
     let ppp = call.model_mut();
-    let address = ppp.address();
-    for count in 0..PACKETS {
-        let len = 40 + dice.below(1300) as usize;
-        ppp.send_ip(&numbered(address, LAN, count, len));
-    }
-    let mut packets: Vec<Vec<u8>> = (first..)
+    inner.iter().for_each(|octets| ppp.send_ip(octets));
+    (first..)
         .zip(std::mem::take(&mut ppp.out))
         .map(|(sequence, frame)| {
             let header = Header {
@@ -76,14 +91,7 @@ fn packets(world: &mut World, at: usize, loss: u64, late: u64) -> Vec<Vec<u8>> {
             };
             gre_octets(&header, &frame)
         })
-        .collect();
-    packets.retain(|_| !dice.percent(loss));
-    for place in 0..packets.len().saturating_sub(20) {
-        if dice.percent(late) {
-            packets.swap(place, place + dice.below(20) as usize);
-        }
-    }
-    packets
+        .collect()
 }
 
 /// What passed.
@@ -106,6 +114,7 @@ fn turns(
         packet.set(octets);
         let taken = server.handle_gre(from, &mut packet, now);
         passed.to_lan += usize::from(taken == Ok(Taken::Tun));
+        passed.own += usize::from(matches!(taken, Ok(Taken::Gre(_))));
         while server.poll_tun(&mut packet, now) == Taken::Tun {
             passed.to_lan += 1;
         }
@@ -194,6 +203,42 @@ fn limited_accounts() {
         let passed = turns(&mut world.server, &packets, (from, &answer), world.now);
         assert_eq!(count() - before, 0);
         assert_eq!((passed.to_lan, passed.to_caller), (packets.len(), packets.len()));
+    });
+}
+
+/// Of an IPv6 packet in five each: two from the caller's first address, one from one of many others
+/// that it takes in turn, one from an address that cannot be its own, and a question to its router.
+fn ipv6_packet(count: u32) -> Vec<u8> {
+    let (outside, own) = (address("2001:db8::5"), u64::from_be_bytes(IDENTIFIER));
+    let len = 48 + count as usize % 1200;
+    match count % 5 {
+        0 | 1 => udp(global(own), outside, len),
+        2 => udp(global(0x1000 + u64::from(count % 100)), outside, len),
+        3 => udp(under("2001:db8:1::", own), outside, len),
+        _ if count % 2 == 0 => icmp(255, local(), address("ff02::2"), &SOLICITATION),
+        _ => icmp(255, local(), address("fe80::1"), &neighbor_solicitation(address("fe80::1"))),
+    }
+}
+
+#[test]
+fn ipv6() {
+    in_world(config(), 1, |world| {
+        world.server.ipv6_changed(Some(router()), world.now);
+        let at = world.open(1, Habits { asks_ipv6cp: true, ..PPPD });
+        assert!(world.model(at).ipv6cp.is_open());
+        let inner: Vec<_> = (0..PACKETS).map(ipv6_packet).collect();
+        let packets = sealed(world, at, &inner);
+        let answer = udp(address("2001:db8::5"), global(u64::from_be_bytes(IDENTIFIER)), 900);
+        let from = world.callers[at].address;
+        let before = count();
+        let passed = turns(&mut world.server, &packets, (from, &answer), world.now);
+        assert_eq!(count() - before, 0);
+        assert_eq!((passed.to_lan, passed.to_caller), (inner.len() * 3 / 5, inner.len()));
+        let spoofed = world.server.discards().of(Discard::InnerSource);
+        assert_eq!(spoofed as usize, inner.len() / 5);
+        // Half of the questions are Neighbor Solicitations, all of which are answered; the others
+        // have an advertisement at most every three seconds.
+        assert!(passed.own > inner.len() / 10 + 2, "{passed:?}");
     });
 }
 

@@ -6,6 +6,7 @@ pub mod cipher;
 pub mod dice;
 pub mod habits;
 pub mod inner;
+pub mod ipv6;
 pub mod layer;
 pub mod line;
 pub mod mppe_peers;
