@@ -42,6 +42,7 @@ reasons! {
         GreSource "gre_source" "GRE packet from another address than its control connection",
         GreDuplicate "gre_duplicate" "GRE packet that was received before",
         GreLate "gre_late" "GRE packet that came after the reorder limit",
+        GreUnsent "gre_unsent" "GRE packet that this machine's kernel did not take: no route, no room, a firewall",
         PppFrame "ppp_frame" "PPP frame that is too short or whose lengths lie",
         PppPhase "ppp_phase" "PPP frame of a protocol that has no place in this phase",
         PppProtocol "ppp_protocol" "PPP frame of an unknown protocol (answered by Protocol-Reject)",

@@ -43,15 +43,18 @@ impl Gre {
                 sys::set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER)
             })
             .unwrap_or_else(|error| warn!("receive buffer of the GRE socket stays small: {error}"));
+        let ready = sys::socket(Socket::Ready).doing("open a raw socket for IP")?;
         // Never set Don't Fragment and never look at the learned path MTU. Callers' packets are
         // already limited so that the outer packet fits a line of 1500 octets, or 1492 with PPPoE
         // ('mtu', and the MRU of the peer). On a narrower path fragments are slow but arrive;
-        // with DF set a router that swallows ICMP would make a black hole of it, and a forged
-        // ICMP "fragmentation needed" would stop every packet with EMSGSIZE.
-        let plain = libc::IP_PMTUDISC_DONT;
-        sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, plain)
-            .doing("let GRE packets be fragmented")?;
-        let ready = sys::socket(Socket::Ready).doing("open a raw socket for IP")?;
+        // with DF set a router that swallows ICMP would make a black hole of it. Whoever knows the
+        // caller's address can forge an ICMP "fragmentation needed", which IP_PMTUDISC_DONT would
+        // still believe: for ten minutes each packet would be three fragments.
+        let plain = libc::IP_PMTUDISC_OMIT;
+        for socket in [&socket, &ready] {
+            sys::set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, plain)
+                .doing("let GRE packets be fragmented")?;
+        }
         Ok(Gre { socket: socket.into(), ready, local: None, identification: 0 })
     }
 
@@ -69,16 +72,17 @@ impl Gre {
     }
 
     /// Sends one packet. One that the kernel does not take (buffer full, no route, firewall) is
-    /// lost, as on any line; PPP and the traffic inside deal with that.
-    pub fn send(&mut self, packet: &mut Packet, path: Path) {
+    /// lost, as on any line; PPP and the traffic inside deal with that. Whether it was taken.
+    pub fn send(&mut self, packet: &mut Packet, path: Path) -> bool {
         let sent = match self.send_ready(packet, path) {
             // The address is new or gone, or the packet needs fragments: all that is the kernel's.
             Err(_) => sys::send_from(&self.socket, packet.data(), path.local, path.remote),
             sent => sent,
         };
-        if let Err(error) = sent {
+        if let Err(error) = &sent {
             debug!("packet of {} octets for {} lost: {error}", packet.len(), path.remote);
         }
+        sent.is_ok()
     }
 
     /// Sends it with an IP header of ours; afterwards the packet is as it was.

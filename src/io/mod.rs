@@ -32,7 +32,7 @@ use ::log::{debug, trace};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
-use pptp::session::{Forward, Relayed, Server, Taken};
+use pptp::session::{Forward, Path, Relayed, Server, Taken};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 use pptp::wire::ubus::Status;
 
@@ -176,7 +176,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.release(now);
         self.open.tun.flush();
         while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
-            self.open.gre.send(&mut self.packet, path);
+            self.send_gre(path);
         }
         let mut happened = false;
         while let Some(event) = self.server.poll_event() {
@@ -301,9 +301,15 @@ impl<'w, 'a> World<'w, 'a> {
     fn pass(&mut self, taken: Taken, now: Instant) {
         match taken {
             Taken::Tun => self.open.tun.write(&mut self.packet),
-            Taken::Gre(path) => self.open.gre.send(&mut self.packet, path),
+            Taken::Gre(path) => self.send_gre(path),
             Taken::Relay => self.relay(now),
             Taken::Nothing => {}
+        }
+    }
+
+    fn send_gre(&mut self, path: Path) {
+        if !self.open.gre.send(&mut self.packet, path) {
+            self.server.unsent();
         }
     }
 
@@ -311,7 +317,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn relay(&mut self, now: Instant) {
         while let Some(to) = self.server.poll_relay(&mut self.packet, now) {
             match to {
-                Relayed::Gre(path) => self.open.gre.send(&mut self.packet, path),
+                Relayed::Gre(path) => self.send_gre(path),
                 Relayed::Tun => self.open.tun.write(&mut self.packet),
                 Relayed::Lan => self.open.broadcasts.send(&self.packet),
             }
@@ -326,7 +332,7 @@ impl<'w, 'a> World<'w, 'a> {
             }
             match self.open.tun.read(&mut self.packet) {
                 Ok(()) => match self.server.handle_tun(&mut self.packet, now) {
-                    Ok(Forward::Gre(path)) => self.open.gre.send(&mut self.packet, path),
+                    Ok(Forward::Gre(path)) => self.send_gre(path),
                     Ok(Forward::Tun) => self.open.tun.write(&mut self.packet),
                     Err(_counted) => {}
                 },

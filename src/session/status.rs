@@ -8,7 +8,7 @@ use super::server::Server;
 use super::table::{Call, Traffic};
 use crate::config::{Config, Rights};
 use crate::proto::mppe::Method;
-use crate::reason::{Causes, Discards};
+use crate::reason::{Causes, Discard, Discards};
 use crate::time::Instant;
 
 /// What is shown of one call.
@@ -79,6 +79,11 @@ impl Server<'_> {
     /// What was dropped, by reason.
     pub fn discards(&self) -> &Discards {
         &self.discards
+    }
+
+    /// Counts a packet of ours that the program could not send.
+    pub fn unsent(&mut self) {
+        self.discards.count(Discard::GreUnsent);
     }
 
     /// How calls ended, by cause.

@@ -138,15 +138,22 @@ class Bed:
 
     def transfer(self, sender, receiver, address, size, timeout=60, mss=None):
         """TCP, every octet compared; returns seconds."""
+        return self.begin_transfer(sender, receiver, address, size, mss)(timeout)
+
+    def begin_transfer(self, sender, receiver, address, size, mss=None):
+        """The same in two steps: what is returned waits for the end."""
         listening = traffic.listener(self.spaces[receiver], address)
         port = listening.getsockname()[1]
         taken = self.spawn(receiver, traffic.sink, listening, size)
         sent = self.spawn(sender, traffic.source, address, port, size, mss)
-        result = sent.result(timeout)
-        got = taken.result(timeout)
-        if not got["right"]:
-            raise AssertionError(f"TCP {sender} -> {receiver}: {got} of {size} octets")
-        return result["seconds"]
+
+        def end(timeout=60):
+            result = sent.result(timeout)
+            got = taken.result(timeout)
+            if not got["right"]:
+                raise AssertionError(f"TCP {sender} -> {receiver}: {got} of {size} octets")
+            return result["seconds"]
+        return end
 
     # Between scenarios
 

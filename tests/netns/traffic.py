@@ -57,6 +57,25 @@ def too_big(sock, error, result):
     result["mtu"] = sock.getsockopt(socket.IPPROTO_IP, _IP_MTU)
 
 
+def knock(destination, port):
+    """What becomes of a TCP connection."""
+    with socket.socket() as sock:
+        sock.settimeout(2)
+        try:
+            sock.connect((destination, port))
+            return "open"
+        except ConnectionRefusedError:
+            return "refused"
+        except TimeoutError:
+            return "silence"
+
+
+def icmp(destination, message):
+    """Sends an ICMP message as it is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+        sock.sendto(message, (destination, 0))
+
+
 def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
