@@ -86,12 +86,12 @@ def loss(bed, check):
     bed.problems.clear()
 
 
-def back_again(bed, old, **keywords):
+def back_again(bed, old, where="c1", **keywords):
     """The caller dials again while the server still has its old call; the seconds until packets
     pass. The old call must be gone then."""
     began = time.monotonic()
-    new = bed.dial("c1", timeout=_BACK_AGAIN, **keywords)
-    bed.assert_ping("c1", LAN)
+    new = bed.dial(where, timeout=_BACK_AGAIN, **keywords)
+    bed.assert_ping(where, LAN)
     seconds = time.monotonic() - began
     assert seconds < _BACK_AGAIN, f"in again after {seconds:.1f} s"
     bed.server.wait_log(f"call {old.server_call_id} from .*: ended")
