@@ -17,6 +17,7 @@ class Netifd:
     def __init__(self, path):
         self.bus, self.interfaces, self.doomed = BusClient(path), {}, []
         self.bus.add("network", {"add_dynamic": self.add_dynamic})
+        self.bus.add("network.interface", {"dump": self.dump})
 
     def run(self):
         while True:
@@ -43,6 +44,13 @@ class Netifd:
         ip("link", "set", device, "up")
         self.offer(name, config)
         return OK, None
+
+    def dump(self, _):
+        """What fw4 asks for: which device each interface has, and the zone it is to be in."""
+        found = [{"interface": name, "up": True, "l3_device": config["device"],
+                  "device": config["device"], "data": {"zone": config["zone"]}}
+                 for name, (config, *_) in self.interfaces.items()]
+        return OK, {"interface": found}
 
     def offer(self, name, config):
         methods = {"remove": lambda _: (self.doomed.append(name), (OK, None))[1],

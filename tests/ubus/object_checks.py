@@ -208,6 +208,25 @@ def rights(bed, check):
 
 
 @scenario(serve=False)
+def unsent(bed, check):
+    """Packets that the router's own kernel does not take are counted, and end no call."""
+    client = on_bus(bed)
+    caller = bed.dial("c1", "alice", lossy=True)
+
+    def unsent():
+        return call(client, "status")["discards"]["gre_unsent"]
+    with check("no-route"):
+        assert unsent() == 0
+        bed.router.ip_batch(["route add prohibit 203.0.113.11/32"])
+        bed.ping("lan", caller.address, count=5, wait=0.1)
+        assert unsent() >= 5, unsent()
+        bed.router.ip_batch(["route del prohibit 203.0.113.11/32"])
+    with check("back-again"):
+        bed.assert_ping("lan", caller.address)
+        assert not caller.finished(), caller.finished()
+
+
+@scenario(serve=False)
 def failures(bed, check):
     """Failed logins: the list, auth-failed, unblock."""
     client, watcher = on_bus(bed, backoff_failures=3), bed.bus.client()

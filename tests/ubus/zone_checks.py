@@ -1,12 +1,15 @@
 """The callers' device in its firewall zone, with a netifd that does to it what netifd does."""
+import os
 import signal
 
-from bed import GATEWAY
+from bed import GATEWAY, LAN
+from behind import nft
 from busbed import call, meet, on_bus, serve
 from busclient import Refused
 from suite import scenario
 
 INTERFACE = "network.interface.pptpsrv"
+FW4 = os.path.join(os.path.dirname(__file__), "../bench/mips/fw4.nft")
 ROUTE = "192.168.77.64/27"
 
 
@@ -94,6 +97,71 @@ def zones(bed, check):
     with check("nothing-stays-behind"):
         assert bed.server.stop() == 0
         bed.loop.until(lambda: not client.has(INTERFACE), 5, "the interface's end")
+
+
+def fw4(bed, client):
+    """Rules as fw4 makes them at every start and reload: it asks netifd which devices are in a zone
+    beside those of its configuration (firewall4's fw4.uc), and names the devices in its rules."""
+    interfaces = client.call("network.interface", "dump")["interface"]
+    devices = ["br-lan", *(each["l3_device"] for each in interfaces if each["data"]["zone"] == "lan")]
+    with open(FW4) as file:
+        rules = file.read().replace('"lan0", "pptps0", "ppp*"', ", ".join(f'"{name}"' for name in devices))
+    nft(bed.router, "flush ruleset\n" + rules.replace('"wan0"', '"wan"'))
+
+
+def reaches_lan(bed):
+    try:
+        return bed.ping("c1", LAN, count=1, wait=0.5)["received"] == 1
+    except AssertionError as refused:
+        assert "Connection refused" in str(refused), refused
+        return False
+
+
+@scenario(serve=False)
+def firewall(bed, check):
+    """fw4 and netifd start anew in any order under a call: the zone is what it was."""
+    client = on_bus(bed)
+    bed.bus.start_netifd()
+    joined(bed, client, "lan")
+    try:
+        fw4(bed, client)
+        caller = bed.dial("c1", "alice")
+        with check("in-the-zone"):
+            assert reaches_lan(bed)
+        with check("fw4-reloads"):
+            for _ in range(5):
+                fw4(bed, client)
+                assert reaches_lan(bed)
+        with check("fw4-starts-anew"):
+            nft(bed.router, "flush ruleset")
+            fw4(bed, client)
+            assert reaches_lan(bed)
+        with check("netifd-starts-anew"):
+            # Whose rules are made while the interface is gone knows it no more; with the interface
+            # netifd's hotplug event has fw4 reload.
+            bed.bus.stop_netifd()
+            bed.bus.start_netifd()
+            bed.loop.until(lambda: client.has("network.interface"), 5, "netifd")
+            fw4(bed, client)
+            joined(bed, client, "lan")
+            fw4(bed, client)
+            works(bed)
+            assert reaches_lan(bed)
+        with check("the-device-is-made-again"):
+            bed.router.ip("link", "del", "pptps0")
+            bed.loop.until(lambda: zone(client) is None, 5, "the interface's end")
+            joined(bed, client, "lan")
+            works(bed)
+            assert reaches_lan(bed)         # the rules know it by its name
+        with check("the-call-is-the-same"):
+            assert not caller.finished() and "ended" not in bed.server.log()
+        with check("another-zone-keeps-out"):
+            reload(bed, zone="guest")
+            joined(bed, client, "guest")
+            fw4(bed, client)
+            assert not reaches_lan(bed), "the LAN is reached from a zone that does not forward there"
+    finally:
+        nft(bed.router, "flush ruleset")
 
 
 @scenario(serve=False)

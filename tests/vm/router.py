@@ -91,9 +91,9 @@ class RouterServer(Server):
         return int(re.search(rf'{figure}:\s+(\d+)', self.machine.sh(f'cat /proc/$(cat {PID})/status')).group(1))
 
 
-def program():
+def program(target=TARGET):
     """The cross build decides whether the program is up to date."""
-    done = subprocess.run([f'{image.ROOT}/cross/build', TARGET], capture_output=True, text=True)
+    done = subprocess.run([f'{image.ROOT}/cross/build', target], capture_output=True, text=True)
     if done.returncode:
-        raise Skipped(f'cross/build {TARGET}: {done.stderr.strip()[-300:]}')
-    return f'{image.ROOT}/target/openwrt/{TARGET}/pptp-server'
+        raise Skipped(f'cross/build {target}: {done.stderr.strip()[-300:]}')
+    return f'{image.ROOT}/target/openwrt/{target}/pptp-server'

@@ -1,0 +1,90 @@
+"""What a lossy line leaves of a call, beside poptop with pppd (a bed of pair.py): the same client on the same line.
+
+PPTP_LOSS='0 1 2 5 10 20 30' PPTP_SECONDS=30 tests/vm/run loss-beside-poptop    the table of the README
+"""
+import os
+import re
+
+from check import check, expect
+from server import ALICE, GATEWAY
+
+RATES = [int(rate) for rate in os.environ.get('PPTP_LOSS', '5 20').split()]
+SECONDS = int(os.environ.get('PPTP_SECONDS', 8))    # of TCP, in each direction
+PACKETS = 250 * SECONDS
+DELAY = 20      # ms each way
+# What chance may take from us: points of the packets that arrive; part of what TCP carries.
+PACKET_MARGIN, TCP_MARGIN = 4, 0.6
+PORT = 5001
+
+
+@check
+def loss_beside_poptop(bed):
+    """As many packets arrive, and TCP carries as much."""
+    found = {server.name: figures(bed, server) for server in (bed.server, bed.poptop)}
+    ours, theirs = found.values()
+    print(table(found))
+    for rate in RATES:
+        for way in 'up', 'down':
+            mine, other = ours[rate, way], theirs[rate, way]
+            expect(mine[0] >= other[0] - PACKET_MARGIN, f'{rate} % loss {way}: {mine[0]:.1f} % of the packets arrive, {other[0]:.1f} % with poptop')
+            expect(mine[1] >= other[1] * TCP_MARGIN, f'{rate} % loss {way}: TCP carries {mine[1]:.0f} kbit/s, {other[1]:.0f} with poptop')
+    return f'{len(RATES)} rates of loss'
+
+
+def figures(bed, server):
+    """{(loss in percent, direction): (percent of the packets that arrive, kbit/s of TCP)} of one call."""
+    server.begin()
+    caller = bed.first.dial(ALICE, 'mtu 1400').wait_open()
+    found = {}
+    for rate in RATES:
+        caller.spoil(f'delay {DELAY}ms' + (f' loss {rate}%' if rate else ''))
+        up, down = arrivals(bed, caller, server)
+        found[rate, 'up'], found[rate, 'down'] = (up, tcp_up(caller, bed)), (down, tcp_down(caller, bed))
+        expect(caller.is_open(), f'{server.name}: the call ended at {rate} % loss')
+    caller.spoil()
+    caller.hang_up()
+    server.end()
+    return found
+
+
+def arrivals(bed, caller, server):
+    """Percent of the packets that arrive in each direction. The requests of one ping go up and its answers down;
+    the network devices at both ends count them."""
+    def counters():
+        far = bed.machine.sh(f'cd /sys/class/net/{server.device}/statistics; cat rx_packets tx_packets')
+        near = caller.sh('cd /sys/class/net/ppp0/statistics; cat tx_packets rx_packets')
+        return [int(number) for number in (near + far).split()]
+    before = counters()
+    caller.run(f'ping -q -c {PACKETS} -i 0.006 -s 572 -W 1 {GATEWAY}', PACKETS * 0.006 * 5 + 60)
+    sent_up, got_down, got_up, sent_down = [now - then for now, then in zip(counters(), before)]
+    expect(sent_up >= PACKETS, f'ping sent {sent_up} of {PACKETS} packets')
+    return 100 * got_up / sent_up, 100 * got_down / sent_down
+
+
+def tcp_up(caller, bed):
+    """kbit/s that reach a program on the server's side within SECONDS."""
+    bed.machine.sh(f'(timeout {SECONDS + 3} nc -l -p {PORT} | wc -c >/run/carried) >/dev/null 2>&1 & sleep 0.3')
+    caller.run(f'timeout {SECONDS} nc {GATEWAY} {PORT} </dev/zero', SECONDS + 30)
+    return carried(bed)
+
+
+def tcp_down(caller, bed):
+    bed.machine.sh(f'timeout {SECONDS + 3} nc -l -p {PORT} </dev/zero >/dev/null 2>&1 & sleep 0.3')
+    caller.run(f'timeout {SECONDS} nc {GATEWAY} {PORT} </dev/null | wc -c >/run/carried', SECONDS + 30)
+    return carried(bed)
+
+
+def carried(bed):
+    bed.machine.until(f'! pgrep -f "nc -l -p {PORT}"', 10)
+    return int(re.search(r'\d+', bed.machine.sh('cat /run/carried')).group()) * 8 / SECONDS / 1000
+
+
+def table(found):
+    """For the README: rows are rates of loss."""
+    names = list(found)
+    lines = ['| loss | direction | ' + ' | '.join(f'packets, {name} | TCP, {name}' for name in names) + ' |',
+             '|---' * (2 + 2 * len(names)) + '|']
+    for rate, way in found[names[0]]:
+        cells = [f'{packets:.1f} % | {tcp:.0f} kbit/s' for packets, tcp in (found[name][rate, way] for name in names)]
+        lines.append(f'| {rate} % | {way} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
