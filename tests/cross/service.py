@@ -128,6 +128,10 @@ def check_firewall(report):
                 rule("guest", proto="tcp", dest_port="1724"), rule("guest", proto="gre")]
     run = Run(SERVER.format(enabled=1) + ALICE)
     report.equal("firewall: port and GRE from each zone", run.rules(), expected)
+    listed = Run(SERVER.format(enabled=1) + "\tlist listen '0.0.0.0'\n\tlist listen '203.0.113.2'\n" + ALICE)
+    kept = [{**rule(zone, proto="gre", src_ip="203.0.113.2"), "type": "nat"} for zone in ("wan", "guest")]
+    report.equal("firewall: GRE keeps the address that it comes from",
+                 listed.rules(), [*expected[:2], kept[0], *expected[2:], kept[1]])
     report.equal("firewall: fw4 is told", run.all("procd_set_config_changed"), [["firewall"]])
     names = [call[0] for call in run.calls if call[0].startswith(("json_", "procd_open_data", "procd_close_data"))]
     report.check("firewall: well-formed data", balanced(names), f"{names}")

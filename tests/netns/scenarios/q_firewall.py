@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import traffic
-from bed import LAN, WAN
+from bed import LAN, WAN, WAN2
 from behind import FAR, HOP, behind, nft
 from scenarios.m_lines import back_again, cut
 from suite import Skip, scenario
@@ -90,6 +90,12 @@ def firewall(bed, check):
             lives(bed, caller)
         with check("a-new-caller"):
             bed.dial("crowd", "carol", tun=False)
+        with check("second-address-of-the-wan"):
+            # Masquerading would answer from the first: the service has a rule for listed addresses.
+            kept = f"ip saddr {WAN2} meta l4proto gre accept\nmeta nfproto ipv4 masquerade"
+            kept = rules().replace("meta nfproto ipv4 masquerade", kept)
+            nft(bed.router, "flush ruleset\n" + kept)
+            bed.dial("crowd", "carol", server=WAN2, source="203.0.113.70", tun=False)
     finally:
         nft(bed.router, "flush ruleset")
 
