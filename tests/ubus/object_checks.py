@@ -7,6 +7,7 @@ import time
 
 import busmsg
 import ip
+import mschap
 from bed import GATEWAY, LAN
 from busbed import OBJECT, call, heard, on_bus, session
 from busclient import Refused
@@ -205,6 +206,24 @@ def rights(bed, check):
         assert counted("inner_forbidden", branch, "192.168.5.20", "9.9.9.9", 2) == 2
     with check("too-fast"):
         assert 12 <= counted("rate_up", branch, branch.address, LAN, 30) <= 24
+
+
+@scenario(serve=False)
+def no_secrets(bed, check):
+    """Nothing that the object tells holds a password or what stands for one."""
+    client, watcher = on_bus(bed), bed.bus.client()
+    watcher.subscribe(OBJECT)
+    with check("nowhere"):
+        bed.dial("c1", "alice")
+        wrong = bed.caller("c2", "bob", password="not-bobs-Pass9", tun=False)
+        assert not wrong.attempt(15)
+        wrong.drop()
+        heard(bed, watcher, "auth-failed")
+        told = str([call(client, method) for method in ("status", "failures", "check")] + watcher.hear())
+        assert "alice" in told and "bob" in told
+        words = ["not-bobs-Pass9"] + [user["password"] for user in USERS]
+        for word in words + [mschap.nt_password_hash(mschap.utf16(word)).hex() for word in words]:
+            assert word not in told, word
 
 
 @scenario(serve=False)

@@ -123,7 +123,12 @@ def passwords(users=USERS):
     return found
 
 
-@scenario()
+def proc(server, name):
+    with open(f"/proc/{server.process.pid}/{name}", errors="replace") as file:
+        return file.read()
+
+
+@scenario(log_level="trace")
 def secrets_in_memory(bed, check):
     """No password is in the memory after the file was read, and no key after its call has ended."""
     server = bed.server
@@ -158,6 +163,18 @@ def secrets_in_memory(bed, check):
         bed.dial("c2", "bob").hang_up()
         assert_gone(server, keys)
         assert_gone(server, passwords())
+    with check("not-in-log-or-proc"):
+        wrong = bed.caller("c2", "bob", password="not-bobs-Pass9")
+        assert not wrong.attempt()
+        bed.callers.remove(wrong)
+        hashes = [mschap.nt_password_hash(mschap.utf16(user["password"])) for user in users]
+        secrets = [user["password"] for user in users] + ["not-bobs-Pass9"]
+        secrets += [octets.hex() for octets in (*hashes, *keys.values(), caller.link.response)]
+        shown = server.log() + "".join(proc(server, name) for name in ("cmdline", "environ"))
+        assert '"alice" is online' in shown, 'no log'
+        assert server.config in shown, repr(proc(server, 'cmdline'))
+        for secret in secrets:
+            assert secret.lower() not in shown.lower(), secret
 
 
 @scenario(serve=False)
