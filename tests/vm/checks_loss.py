@@ -1,19 +1,20 @@
 """What a lossy line leaves of a call, beside poptop with pppd (a bed of pair.py): the same client on the same line.
 
-PPTP_LOSS='0 1 2 5 10 20 30' PPTP_SECONDS=30 tests/vm/run loss-beside-poptop    the table of the README
+PPTP_LOSS='0 1 2 5 10 20 30' PPTP_SECONDS=15 tests/vm/run loss-beside-poptop    the table of the README
 """
 import os
-import re
+import time
 
 from check import check, expect
 from server import ALICE, GATEWAY
 
-RATES = [int(rate) for rate in os.environ.get('PPTP_LOSS', '5 20').split()]
-SECONDS = int(os.environ.get('PPTP_SECONDS', 8))    # of TCP, in each direction
+RATES = [int(rate) for rate in os.environ.get('PPTP_LOSS', '10').split()]
+SECONDS = int(os.environ.get('PPTP_SECONDS', 6))    # of TCP, in each direction
 PACKETS = 250 * SECONDS
 DELAY = 20      # ms each way
-# What chance may take from us: points of the packets that arrive; part of what TCP carries.
-PACKET_MARGIN, TCP_MARGIN = 4, 0.6
+# What chance may take from us: points of the packets that arrive; part of what TCP carries. Where more is lost than
+# COMPARED, one TCP connection is silent for most of such a time, and chance decides: it is shown, not compared.
+PACKET_MARGIN, TCP_MARGIN, COMPARED = 4, 0.6, 10
 PORT = 5001
 
 
@@ -26,8 +27,10 @@ def loss_beside_poptop(bed):
     for rate in RATES:
         for way in 'up', 'down':
             mine, other = ours[rate, way], theirs[rate, way]
-            expect(mine[0] >= other[0] - PACKET_MARGIN, f'{rate} % loss {way}: {mine[0]:.1f} % of the packets arrive, {other[0]:.1f} % with poptop')
-            expect(mine[1] >= other[1] * TCP_MARGIN, f'{rate} % loss {way}: TCP carries {mine[1]:.0f} kbit/s, {other[1]:.0f} with poptop')
+            expect(mine[0] >= other[0] - PACKET_MARGIN,
+                   f'{rate} % loss {way}: {mine[0]:.1f} % of the packets arrive, {other[0]:.1f} % with poptop')
+            expect(rate > COMPARED or mine[1] >= other[1] * TCP_MARGIN,
+                   f'{rate} % loss {way}: TCP carries {mine[1]:.0f} kbit/s, {other[1]:.0f} with poptop')
     return f'{len(RATES)} rates of loss'
 
 
@@ -62,21 +65,24 @@ def arrivals(bed, caller, server):
 
 
 def tcp_up(caller, bed):
-    """kbit/s that reach a program on the server's side within SECONDS."""
-    bed.machine.sh(f'(timeout {SECONDS + 3} nc -l -p {PORT} | wc -c >/run/carried) >/dev/null 2>&1 & sleep 0.3')
+    """kbit/s that reach a program on the server's side within SECONDS. nc ends with its input, so the one that
+    receives has one that never ends."""
+    bed.machine.sh(f'''rm -f /run/carried; [ -e /run/never ] || mkfifo /run/never
+        (timeout {SECONDS + 3} nc -l -p {PORT} <>/run/never | wc -c >/run/carried) >/dev/null 2>&1 & sleep 0.3''')
     caller.run(f'timeout {SECONDS} nc {GATEWAY} {PORT} </dev/zero', SECONDS + 30)
     return carried(bed)
 
 
 def tcp_down(caller, bed):
-    bed.machine.sh(f'timeout {SECONDS + 3} nc -l -p {PORT} </dev/zero >/dev/null 2>&1 & sleep 0.3')
-    caller.run(f'timeout {SECONDS} nc {GATEWAY} {PORT} </dev/null | wc -c >/run/carried', SECONDS + 30)
+    bed.machine.sh(f'rm -f /run/carried; timeout {SECONDS + 3} nc -l -p {PORT} </dev/zero >/dev/null 2>&1 & sleep 0.3')
+    caller.run(f'timeout {SECONDS} nc {GATEWAY} {PORT} <>/run/never | wc -c >/run/carried', SECONDS + 30)
     return carried(bed)
 
 
 def carried(bed):
-    bed.machine.until(f'! pgrep -f "nc -l -p {PORT}"', 10)
-    return int(re.search(r'\d+', bed.machine.sh('cat /run/carried')).group()) * 8 / SECONDS / 1000
+    expect(bed.machine.until('[ -s /run/carried ]', 15), 'nobody counted')
+    time.sleep(3)       # until the other end is gone as well
+    return int(bed.machine.sh('cat /run/carried')) * 8 / SECONDS / 1000
 
 
 def table(found):

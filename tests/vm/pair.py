@@ -42,7 +42,7 @@ class PairBed(Bed):
 
     def start(self):
         self.machine.start()
-        self.connect_callers()
+        self.connect_callers(cable=False)
         self.machine.sh(''.join(f'ip addr add {address}/24 dev bridge\n' for address in ADDRESSES)
                         + 'echo 1 >/proc/sys/net/ipv4/ip_forward')
 

@@ -86,10 +86,12 @@ def path_mtu(bed, check):
                     bed.begin_transfer("far", "lan", LAN, 8 * _SIZE)]
             bed.loop.sleep(0.3)
             nft(bed.hop, _HOLE)
-            bed.loop.sleep(3)
-            bed.assert_ping("far", LAN)
+            bed.loop.sleep(2)
+            # Each packet finds the keys of 64 lost ones at most, so the first of these may be lost too.
+            short = bed.ping("far", LAN, count=20, wait=0.2)
+            assert short["received"] > 10, short
             nft(bed.hop, "flush ruleset")
-            suite.note = "3 s of it: " + ", ".join(f"{end(30):.1f} s" for end in ends)
+            suite.note = "more than 3 s of it: " + ", ".join(f"{end(30):.1f} s" for end in ends)
             whole(bed, caller)
         caller.drop()
 
