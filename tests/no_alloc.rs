@@ -215,7 +215,7 @@ fn ipv6_packet(count: u32) -> Vec<u8> {
         0 | 1 => udp(global(own), outside, len),
         2 => udp(global(0x1000 + u64::from(count % 100)), outside, len),
         3 => udp(under("2001:db8:1::", own), outside, len),
-        _ if count % 2 == 0 => icmp(255, local(), address("ff02::2"), &SOLICITATION),
+        _ if count.is_multiple_of(2) => icmp(255, local(), address("ff02::2"), &SOLICITATION),
         _ => icmp(255, local(), address("fe80::1"), &neighbor_solicitation(address("fe80::1"))),
     }
 }
