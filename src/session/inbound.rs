@@ -7,12 +7,12 @@ use super::link::Outcome;
 use super::rights::{Places, Way};
 use super::server::Server;
 use super::table::Path;
-use crate::limits::{RECEIVE_WINDOW, REORDER_MS};
+use crate::limits::RECEIVE_WINDOW;
 use crate::packet::Packet;
 use crate::proto::mss;
 use crate::proto::tunnel::Place;
 use crate::reason::{Cause, Discard};
-use crate::time::{Instant, due};
+use crate::time::Instant;
 use crate::wire::ppp::{frame_header, protocol, protocol_field};
 use crate::wire::{Error, gre, ipv4, udp};
 
@@ -83,6 +83,7 @@ impl Server<'_> {
         if let Some(call) = self.table.get_mut(slot) {
             call.tunnel.accept(sequence, now);
         }
+        self.reorder.moved(slot);
         let taken = self.take_frame(slot, packet, now);
         self.queue_ack_if_many(slot);
         taken
@@ -148,6 +149,7 @@ impl Server<'_> {
             if let Some(call) = self.table.get_mut(slot) {
                 call.tunnel.accept(sequence, now);
             }
+            self.reorder.moved(slot);
             self.queue_ack_if_many(slot);
         }
         taken
@@ -174,17 +176,18 @@ impl Server<'_> {
     }
 
     /// A held packet whose turn it is, or that has waited long enough for the ones before it.
-    fn releasable(&self, now: Instant) -> Option<(u16, u32, bool)> {
+    fn releasable(&mut self, now: Instant) -> Option<(u16, u32, bool)> {
         if self.reorder.is_empty() {
             return None;
         }
-        self.reorder.owners().find_map(|slot| {
-            let expected = self.table.get(slot)?.tunnel.expected()?;
-            let (sequence, since) = self.reorder.lowest(slot, expected)?;
-            let in_order = sequence == expected;
-            let released = in_order || due(Some(since + REORDER_MS), now);
-            released.then_some((slot, sequence, in_order))
-        })
+        let Server { reorder, table, .. } = self;
+        let expected = |slot| table.get(slot)?.tunnel.expected();
+        if let Some((slot, sequence)) = reorder.next(expected) {
+            return Some((slot, sequence, true));
+        }
+        let slot = reorder.overdue(now)?;
+        let (sequence, _) = reorder.lowest(slot, expected(slot)?)?;
+        Some((slot, sequence, false))
     }
 
     /// A PPP frame: an inner packet, or one for the link itself.
