@@ -178,12 +178,14 @@ fn run(
     let mut held = storage(sizes.held);
     let mut frames = storage(sizes.frames);
     let mut addresses = storage(sizes.addresses);
+    let mut alarms = storage(sizes.alarms);
     let storage = Storage {
         sessions: &mut sessions,
         controls: &mut controls,
         held: &mut held,
         frames: &mut frames,
         addresses: &mut addresses,
+        alarms: &mut alarms,
     };
     let mut server = serve_with(config, storage)?;
     let mut world = World::new(open, &mut server, Clock::start());

@@ -68,8 +68,8 @@ pub struct World<'w, 'a> {
     packet: Packet,
     /// What has something for us. It is remembered here: mio reports each change once.
     ready: Ready,
-    /// Whether the server may have something to say on a control connection. Data packets, which
-    /// are nearly all there is, never lead to that, and so cost no look at every connection.
+    /// Whether every control connection must be looked at: something came on one, or the server may
+    /// have something to say there.
     may_answer: bool,
     quota: log::Quota,
     proxy: Proxy,
@@ -155,7 +155,6 @@ impl<'w, 'a> World<'w, 'a> {
     fn timers(&mut self, now: Instant) -> Result<(), Failure> {
         if self.server.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.server.handle_timeout(now);
-            self.may_answer = true;
         }
         if self.hooks.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.hooks.handle_timeout(now);
@@ -170,6 +169,7 @@ impl<'w, 'a> World<'w, 'a> {
 
     /// Sends what the server has ready. Connections first: closing one may lead to packets.
     fn flush(&mut self, now: Instant) {
+        self.may_answer |= self.server.take_may_answer();
         if mem::take(&mut self.may_answer) || self.open.control.is_due(now) {
             self.open.control.send(self.server, now);
         }
@@ -276,7 +276,7 @@ impl<'w, 'a> World<'w, 'a> {
             }
             match self.open.gre.read(&mut self.packet) {
                 Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
-                    Ok(Taken::Nothing) | Err(_) => self.may_answer = true,
+                    Ok(Taken::Nothing) | Err(_) => {}
                     Ok(taken) => self.pass(taken, now),
                 },
                 Ok(None) => debug!("packet that is no IP packet ignored"),

@@ -88,6 +88,11 @@ impl<'a> Frames<'a> {
         core::mem::take(&mut self.lost)
     }
 
+    /// Whether so many frames more would find a place.
+    pub fn has_room(&self, frames: usize) -> bool {
+        self.count + frames <= self.slots.len()
+    }
+
     fn vacant(&mut self) -> Option<&mut Frame> {
         let at = (self.first + self.count) % self.slots.len().max(1);
         (self.count < self.slots.len()).then(|| &mut self.slots[at])

@@ -168,7 +168,7 @@ impl Server<'_> {
         self.route_again();
         self.end_by_hours(now);
         // A shorter login_timeout may end a connection earlier than it was waited for.
-        self.watch(self.next_deadline());
+        self.watch_all();
     }
 }
 

@@ -267,7 +267,7 @@ impl Server<'_> {
         if stops && control.calls == 0 {
             control.stop(now);
         }
-        self.watch(self.control_deadline(call.control));
+        self.watch_control(call.control);
     }
 
     /// Runs the timers of a call that are not its link's.
@@ -290,6 +290,7 @@ impl Server<'_> {
         self.probe_timeout(slot, now);
         if dead {
             self.control_mut(control).hurry(now);
+            self.watch_control(control);
         }
         if tell {
             self.tell(slot, Step::NoGre);

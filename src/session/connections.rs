@@ -31,7 +31,7 @@ impl Server<'_> {
             Ok(id) => {
                 let echo_interval = u64::from(self.config.echo_interval) * 1000;
                 self.controls[usize::from(id.0)] = Control::new(local, remote, echo_interval, now);
-                self.watch(self.control_deadline(id));
+                self.watch_control(id);
                 (Step::Connected, Ok(id))
             }
             Err(why) => {
@@ -98,7 +98,9 @@ impl Server<'_> {
         &self.controls[usize::from(id.0)]
     }
 
+    /// Whatever is done with it may lead to an answer.
     pub(super) fn control_mut(&mut self, id: ControlId) -> &mut Control {
+        self.may_answer = true;
         &mut self.controls[usize::from(id.0)]
     }
 
@@ -116,7 +118,7 @@ impl Server<'_> {
                 }
             }
         }
-        self.watch(self.control_deadline(id));
+        self.watch_control(id);
     }
 
     fn handle_message(&mut self, id: ControlId, header: &Header, message: &Received, now: Instant) {
@@ -163,6 +165,12 @@ impl Server<'_> {
         *self.control_mut(id) = Control::default();
     }
 
+    /// Whether `control_output` or `wants_close` of any connection may be different from what it was
+    /// the last time: data packets, which are nearly all there is, never lead to that.
+    pub fn take_may_answer(&mut self) -> bool {
+        core::mem::take(&mut self.may_answer)
+    }
+
     /// Octets to be written to a connection.
     pub fn control_output(&self, id: ControlId) -> &[u8] {
         self.control(id).output()
@@ -170,7 +178,7 @@ impl Server<'_> {
 
     /// The first `count` octets of `control_output` were written.
     pub fn control_sent(&mut self, id: ControlId, count: usize) {
-        self.control_mut(id).sent(count);
+        self.controls[usize::from(id.0)].sent(count);
     }
 
     /// Whether a connection is to be closed, after its output is written if that can be done.

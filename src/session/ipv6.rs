@@ -132,7 +132,7 @@ impl Server<'_> {
                 call.host.advertise_at = Some(now);
             }
         }
-        self.watch(deadline(Some(now), "router advertisement"));
+        self.watch_all();
     }
 
     /// After a step of a call's link: IPv6 came up or went down. The identifier of the link is the

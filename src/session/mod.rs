@@ -1,6 +1,7 @@
 //! Calls, and all of them together: [`Server`] is what the program around the library sees.
 
 mod accounts;
+mod alarms;
 mod audit;
 mod backoff;
 mod bucket;
@@ -30,6 +31,7 @@ mod storage;
 mod storm;
 pub mod table;
 
+pub use alarms::Alarm;
 pub use event::{Event, Failure, Step};
 pub use inbound::Taken;
 pub use ipv6::Ipv6;

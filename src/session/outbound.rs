@@ -112,7 +112,7 @@ impl Server<'_> {
         if self.table.get(slot).is_some_and(|call| call.tunnel.has_many_unacknowledged()) {
             self.queue_ack(slot);
         }
-        self.watch(self.table.get(slot).and_then(Call::ack_deadline));
+        self.watch_ack(slot);
     }
 
     pub(super) fn queue_ack(&mut self, slot: u16) {

@@ -2,6 +2,7 @@
 
 use heapless::Deque;
 
+use super::alarms::Alarms;
 use super::backoff::{Backoff, Patience};
 use super::event::{Event, Failure, Step};
 use super::ipv6::Ipv6;
@@ -45,6 +46,7 @@ pub struct Server<'a> {
     pub(super) table: Table<'a>,
     pub(super) leases: Leases<'a>,
     pub(super) controls: &'a mut [Control],
+    pub(super) may_answer: bool,
     pub(super) frames: Frames<'a>,
     pub(super) reorder: Reorder<'a>,
     pub(super) backoff: Backoff,
@@ -55,8 +57,9 @@ pub struct Server<'a> {
     pub(super) causes: Causes,
     pub(super) failures: Deque<Failure, FAILURES>,
     events: Deque<Event, EVENTS>,
-    /// No timer is due before this; kept low by every step, made exact when it is reached.
-    wake: Option<Deadline>,
+    /// No timer of a call or connection is due before its alarm; kept low by every step, made exact
+    /// when it is reached. First the slots, then the connections.
+    alarms: Alarms<'a>,
     pub(super) stopping: Option<Stopping>,
     /// What callers get of IPv6, if anything.
     pub(super) ipv6: Option<Ipv6>,
@@ -73,6 +76,7 @@ impl<'a> Server<'a> {
             table: Table::new(&mut storage.sessions[..slots]),
             leases: Leases::new(config.pool, storage.addresses),
             controls: storage.controls,
+            may_answer: false,
             frames: Frames::new(storage.frames),
             reorder: Reorder::new(storage.held),
             backoff: Backoff::new(),
@@ -88,7 +92,7 @@ impl<'a> Server<'a> {
             routes: Routes::default(),
             routes_changed: false,
             minute: None,
-            wake: None,
+            alarms: Alarms::new(storage.alarms),
             stopping: None,
             ipv6: None,
             ipv6_cache: [0; IPV6_CACHE],
@@ -109,31 +113,37 @@ impl<'a> Server<'a> {
     /// When `handle_timeout` wants to be called, and what for.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let reorder = deadline(self.reorder.poll_timeout(), "reorder limit");
-        earlier(self.wake, reorder)
+        earlier(earlier(self.alarms.first(), self.stopping_deadline()), reorder)
     }
 
     /// Runs everything whose time has come. Afterwards `poll_tun`, `poll_gre`, `control_output`
     /// and `poll_event` may have something.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if !due(self.wake.map(|wake| wake.0), now) {
-            return;
+        // Each once: an alarm that stays in the past is for the next turn.
+        for _ in 0..self.alarms.len() {
+            let Some(sleeper) = self.alarms.due(now).filter(|_| self.has_room()) else { break };
+            match sleeper.checked_sub(self.table.slots()) {
+                None => self.call_timeout(sleeper, now),
+                Some(index) => self.control_timeout(ControlId(index), now),
+            }
+            self.alarms.set(sleeper, self.deadline_of(sleeper));
         }
-        for slot in 0..self.table.slots() {
-            self.call_timeout(slot, now);
+        if due(self.stopping_deadline().map(|deadline| deadline.0), now) {
+            self.stopping_timeout(now);
         }
-        for index in 0..self.controls.len() {
-            self.control_timeout(ControlId(index as u16), now);
-        }
-        self.stopping_timeout(now);
-        self.wake = self.next_deadline();
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Deadline> {
-        let calls = self.table.iter().filter_map(|(_, call)| call.poll_timeout());
-        let controls = (0..self.controls.len() as u16).map(ControlId);
-        let controls = controls.filter_map(|id| self.control_deadline(id));
-        let first = calls.chain(controls).min_by_key(|deadline| deadline.0);
-        earlier(first, self.stopping_deadline())
+    /// Whether what another timer leads to can be sent. Otherwise it waits for the next turn, instead
+    /// of being lost when hundreds of calls have the same moment.
+    fn has_room(&self) -> bool {
+        !self.ack_queue.is_full() && self.frames.has_room(TIMER_STEPS)
+    }
+
+    fn deadline_of(&self, sleeper: u16) -> Option<Deadline> {
+        match sleeper.checked_sub(self.table.slots()) {
+            None => self.table.get(sleeper).and_then(Call::poll_timeout),
+            Some(index) => self.control_deadline(ControlId(index)),
+        }
     }
 
     fn call_timeout(&mut self, slot: u16, now: Instant) {
@@ -150,12 +160,36 @@ impl<'a> Server<'a> {
 
     /// Something was done with a call: its timers may be earlier than the one that is waited for.
     pub(super) fn watch_call(&mut self, slot: u16) {
-        let deadline = self.table.get(slot).and_then(Call::poll_timeout);
-        self.watch(deadline);
+        self.alarms.advance(slot, self.deadline_of(slot));
     }
 
-    pub(super) fn watch(&mut self, deadline: Option<Deadline>) {
-        self.wake = earlier(self.wake, deadline);
+    /// A received packet may want an acknowledgment, and changes no other timer.
+    pub(super) fn watch_ack(&mut self, slot: u16) {
+        self.alarms.advance(slot, self.table.get(slot).and_then(Call::ack_deadline));
+    }
+
+    /// The same for a connection.
+    pub(super) fn watch_control(&mut self, id: ControlId) {
+        let sleeper = self.table.slots() + id.0;
+        self.alarms.advance(sleeper, self.deadline_of(sleeper));
+    }
+
+    /// Something was done with all of them.
+    pub(super) fn watch_all(&mut self) {
+        for sleeper in 0..self.table.slots() + self.controls.len() as u16 {
+            self.alarms.advance(sleeper, self.deadline_of(sleeper));
+        }
+    }
+
+    /// Panics when a call or connection has a timer before its alarm.
+    pub(super) fn audit_alarms(&self) {
+        for sleeper in 0..self.table.slots() + self.controls.len() as u16 {
+            let Some((at, reason)) = self.deadline_of(sleeper) else { continue };
+            assert!(
+                self.alarms.of(sleeper).is_some_and(|alarm| alarm <= at),
+                "overslept: {reason}"
+            );
+        }
     }
 
     /// Lets `work` do something with a call, its frames going to the outbox.

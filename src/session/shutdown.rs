@@ -35,10 +35,9 @@ impl Server<'_> {
             let id = ControlId(index as u16);
             if self.control(id).calls == 0 {
                 self.control_mut(id).stop(now);
-                self.watch(self.control_deadline(id));
+                self.watch_control(id);
             }
         }
-        self.watch(self.stopping_deadline());
     }
 
     /// Whether everybody has been told, or was waited for long enough.

@@ -1,6 +1,6 @@
 //! The memory that the program lends to the library, sized by the configuration.
 
-use super::{Control, Frame, Held, Server, Session};
+use super::{Alarm, Control, Frame, Held, Server, Session};
 use crate::config::Config;
 use crate::limits;
 
@@ -15,17 +15,21 @@ pub struct Sizes {
     pub held: usize,
     pub frames: usize,
     pub addresses: usize,
+    pub alarms: usize,
 }
 
 impl Sizes {
     /// What `config` needs.
     pub fn of(config: &Config) -> Sizes {
+        let sessions = usize::from(config.max_sessions) + limits::LOGINS;
+        let controls = usize::from(config.max_connections) + SPARE_CONTROLS;
         Sizes {
-            sessions: usize::from(config.max_sessions) + limits::LOGINS,
-            controls: usize::from(config.max_connections) + SPARE_CONTROLS,
+            sessions,
+            controls,
             held: limits::HELD,
             frames: limits::FRAMES,
             addresses: config.pool.count(),
+            alarms: sessions + controls,
         }
     }
 }
@@ -37,6 +41,7 @@ pub struct Storage<'a> {
     pub held: &'a mut [Held],
     pub frames: &'a mut [Frame],
     pub addresses: &'a mut [u16],
+    pub alarms: &'a mut [Alarm],
 }
 
 // What an element may cost at most; a 32-bit router needs less. The default of 32 calls takes

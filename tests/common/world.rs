@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use pptp::config::{Config, Mppe, User};
 use pptp::packet::Packet;
 use pptp::session::{
-    Control, Event, Forward, Frame, Held, Path, Relayed, Server, Session, Sizes, Step, Storage,
-    Taken,
+    Alarm, Control, Event, Forward, Frame, Held, Path, Relayed, Server, Session, Sizes, Step,
+    Storage, Taken,
 };
 use pptp::time::Instant;
 use pptp::wire::{gre, ppp};
@@ -25,8 +25,9 @@ pub const LOCAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// A machine behind the server.
 pub const LAN: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 5);
 
-/// Rounds of `handle_timeout` at one instant after which nothing may be due any more.
-const ROUNDS: usize = 1;
+/// Rounds of `handle_timeout` at one instant after which nothing may be due any more: each does as much as
+/// its frames have room for.
+const ROUNDS: usize = 8;
 
 /// A configuration with one account.
 pub fn config() -> Config {
@@ -51,6 +52,7 @@ pub struct Memory {
     held: Vec<Held>,
     frames: Vec<Frame>,
     addresses: Vec<u16>,
+    alarms: Vec<Alarm>,
 }
 
 fn filled<T: Default>(count: usize) -> Vec<T> {
@@ -66,12 +68,13 @@ impl Memory {
             held: filled(sizes.held),
             frames: filled(sizes.frames),
             addresses: filled(sizes.addresses),
+            alarms: filled(sizes.alarms),
         }
     }
 
     pub fn storage(&mut self) -> Storage<'_> {
-        let Memory { sessions, controls, held, frames, addresses } = self;
-        Storage { sessions, controls, held, frames, addresses }
+        let Memory { sessions, controls, held, frames, addresses, alarms } = self;
+        Storage { sessions, controls, held, frames, addresses, alarms }
     }
 }
 
@@ -283,7 +286,7 @@ impl<'a> World<'a> {
         self.timers();
     }
 
-    /// What is due is done in one go: afterwards nothing is left in the past.
+    /// What is due is done at once: afterwards nothing is left in the past.
     pub fn timers(&mut self) {
         for _ in 0..ROUNDS {
             if self.server.poll_timeout().is_some_and(|(at, _)| at <= self.now) {

@@ -3,10 +3,10 @@
 use std::mem::size_of;
 
 use pptp::config::Config;
-use pptp::session::{Control, Frame, Held, Server, Session, Sizes};
+use pptp::session::{Alarm, Control, Frame, Held, Server, Session, Sizes};
 
 /// The parts, with their sizes and how many there are.
-fn parts(config: &Config) -> [(&'static str, usize, usize); 6] {
+fn parts(config: &Config) -> [(&'static str, usize, usize); 7] {
     let sizes = Sizes::of(config);
     [
         ("server", size_of::<Server>(), 1),
@@ -15,6 +15,7 @@ fn parts(config: &Config) -> [(&'static str, usize, usize); 6] {
         ("held packets", size_of::<Held>(), sizes.held),
         ("frames", size_of::<Frame>(), sizes.frames),
         ("addresses", size_of::<u16>(), sizes.addresses),
+        ("alarms", size_of::<Alarm>(), sizes.alarms),
     ]
 }
 

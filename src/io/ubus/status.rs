@@ -314,12 +314,14 @@ mod tests {
         let mut held = crate::storage(sizes.held);
         let mut frames = crate::storage(sizes.frames);
         let mut addresses = crate::storage(sizes.addresses);
+        let mut alarms = crate::storage(sizes.alarms);
         let storage = Storage {
             sessions: &mut sessions,
             controls: &mut controls,
             held: &mut held,
             frames: &mut frames,
             addresses: &mut addresses,
+            alarms: &mut alarms,
         };
         let mut server = Server::new(config, storage, [7; 32]);
         dial(&mut server, connections);
