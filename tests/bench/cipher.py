@@ -2,17 +2,11 @@
 callgrind on this machine."""
 import itertools
 import os
-import re
 import subprocess
-import sys
 
+from counting import HERE, WORK, build, callgrind, debian
 from report import ROOT, Table, compare
 
-sys.path.insert(0, f'{ROOT}/tests/vm')
-import debian  # noqa: E402
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-WORK = f'{ROOT}/target/bench'
 TARGET = 'mipsel_24kc'
 TRIPLE = 'mipsel-unknown-linux-musl'
 SIZES = [1400, 576, 64]
@@ -22,7 +16,7 @@ PARTS = {'seal': None, 'open': 'seal', 'up': 'caller', 'down': None}
 
 
 def run(options):
-    debian.install('valgrind', 'qemu-user', 'gcc', 'libc6-dev')
+    debian.install('qemu-user', 'gcc', 'libc6-dev')
     counters = {'mipsel': on_mips(), 'host': on_host()}
     table, found = Table('instructions of the program per packet', 'octets', *counters), {}
     for part, size in itertools.product(PARTS, SIZES):
@@ -35,12 +29,13 @@ def run(options):
 
 def cost(counter, part, size):
     """Two lengths of run: what starting and ending cost falls out."""
-    own = cost(counter, PARTS[part], size) if PARTS[part] else 0
+    own = cost(counter, PARTS[part], size) if PARTS.get(part) else 0
     return round((counter(part, size, 2 * COUNT) - counter(part, size, COUNT)) / COUNT) - own
 
 
 def on_mips():
-    subprocess.run([f'{ROOT}/cross/cargo', TARGET, 'build', '--release', '--quiet', '--manifest-path', f'{HERE}/Cargo.toml'], check=True)
+    subprocess.run([f'{ROOT}/cross/cargo', TARGET, 'build', '--release', '--quiet', '--bin', 'pptp-bench',
+                    '--manifest-path', f'{HERE}/Cargo.toml'], check=True)
     plugin = f'{WORK}/count.so'
     os.makedirs(WORK, exist_ok=True)
     subprocess.run(['gcc', '-O2', '-Wall', '-fPIC', '-shared', '-o', plugin, f'{HERE}/count.c'], check=True)
@@ -54,12 +49,5 @@ def on_mips():
 
 
 def on_host():
-    folder = f'{WORK}/cargo'
-    subprocess.run(['cargo', 'build', '--release', '--quiet', '--locked', '--manifest-path', f'{HERE}/Cargo.toml'], check=True,
-                   env={**os.environ, 'CARGO_TARGET_DIR': folder})
-
-    def count(part, size, packets):
-        done = subprocess.run(['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', f'{folder}/release/pptp-bench', part,
-                               str(size), str(packets)], check=True, capture_output=True, text=True)
-        return int(re.search(r'Collected : (\d+)', done.stderr).group(1))
-    return count
+    program = build('pptp-bench')
+    return lambda part, size, packets: callgrind(program, part, size, packets)[0]

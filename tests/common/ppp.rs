@@ -123,6 +123,11 @@ impl Ppp {
         self.sealer.is_some() && self.opener.is_some()
     }
 
+    /// The ciphers, for someone who carries packets without the model.
+    pub fn take_ciphers(&mut self) -> Option<(Sealer, Opener)> {
+        self.sealer.take().zip(self.opener.take())
+    }
+
     /// The value that IPCP gave for an option.
     pub fn value(&self, kind: u8) -> Option<Ipv4Addr> {
         let wish = self.ipcp.wishes.iter().find(|wish| wish.0 == kind)?;
