@@ -38,10 +38,11 @@ class Site:
     def __init__(self):
         if os.geteuid():
             sys.exit('needs root: namespaces, TUN devices and raw sockets')
-        debian.install('iproute2')
+        debian.install('iproute2', 'nftables')
         self.binary, self.caller = server_program(), build('pptp-caller')
         self.folder = tempfile.TemporaryDirectory(prefix='pptp-bench-')
         self.spaces, self.children, self.server = {}, [], None
+        self.calls = 0      # so far: each has a Call ID of its own
 
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -85,15 +86,27 @@ class Site:
         """So many calls of one caller, with a TUN device for all of them. Their addresses."""
         space, device = self.spaces[name], f'tun{len(self.children)}'
         tun, gre = tun_device(space, device), gre_socket(space)
-        process = space.popen([self.caller, SERVER, USER, PASSWORD, str(calls), cipher], stdin=tun, stdout=gre,
-                              stderr=subprocess.PIPE, text=True)
+        words = [SERVER, USER, PASSWORD, str(self.calls + 1), str(calls), cipher]
+        process = space.popen([self.caller, *words], stdin=tun, stdout=gre, stderr=subprocess.PIPE, text=True)
+        self.calls += calls
         os.close(tun)
         gre.close()
         self.children.append(process)
         addresses = [address_of(process) for _ in range(calls)]
         space.ip_batch([*(f'addr add {address}/32 dev {device}' for address in addresses), f'link set {device} mtu {MTU} up',
-                        f'route add {LAN} dev {device}', f'route add {GATEWAY} dev {device}'])
+                        f'route replace {LAN} dev {device}', f'route replace {GATEWAY} dev {device}'])
         return addresses
+
+    def firewall(self, ruleset):
+        """The router has this ruleset, and no other."""
+        router = self.spaces['router']
+        for text in 'flush ruleset', ruleset:
+            with router:
+                subprocess.run(['nft', '-f', '-'], input=text, text=True, check=True)
+
+    def pass_by(self, name):
+        """From now on what a caller sends from its outer address goes past the tunnel."""
+        self.spaces[name].ip_batch([f'rule add from {CALLERS[name]} table 7', 'route add default via 10.99.1.1 table 7'])
 
     def stop(self):
         """No calls and no server."""

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 
+from firewall import rules
 from report import ROOT, Table, compare
 
 sys.path.insert(0, f'{ROOT}/tests/vm')
@@ -102,7 +103,7 @@ SERVERS = [Ours, Poptop, Kernel]
 
 def run(options):
     """`options`: boots=N, sizes=1400,64, servers=ours,kernel, protocol=udp, lan=plain (a LAN device that cannot split segments),
-    server=FILE (another program)."""
+    server=FILE (another program), rules=N (also with so many rules more in the firewall)."""
     sizes = [int(size) for size in options.get('sizes', '1400,576,64').split(',')]
     servers = [server for server in SERVERS if server.name in options.get('servers', 'ours,poptop,kernel').split(',')]
     rounds, protocol = int(options.get('rounds', 5)), options.get('protocol', 'tcp')
@@ -126,8 +127,8 @@ def boot(servers, sizes, rounds, protocol, options):
         for server in servers:
             machine.sh(server.start, 120)
             machine.sh(OPEN, 120)
-            for fw in 'nofw', 'fw':
-                machine.sh('nft flush ruleset' if fw == 'nofw' else 'nft -f /etc/fw4.nft')
+            for fw, command in firewalls(options).items():
+                machine.sh(command)
                 for size in sizes:
                     for direction in 'up', 'down':  # first of all both once: connection tracking must know the flow
                         measure(machine, direction, protocol, size, 1)
@@ -140,6 +141,12 @@ def boot(servers, sizes, rounds, protocol, options):
     finally:
         machine.stop()
     return found
+
+
+def firewalls(options):
+    """The commands that make each firewall of the one before."""
+    more = {f"fw+{options['rules']}": 'nft -f /etc/more.nft'} if 'rules' in options else {}
+    return {'nofw': 'nft flush ruleset', 'fw': 'nft -f /etc/fw4.nft', **more}
 
 
 def measure(machine, direction, protocol, size, rounds):
@@ -172,7 +179,8 @@ def files(options):
     if 'server' not in options:
         subprocess.run([f'{ROOT}/cross/build', TARGET], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     paths = {SERVER: program, '/usr/sbin/load': load(), '/etc/fw4.nft': f'{HERE}/mips/fw4.nft'}
-    return {path: open(file, 'rb').read() for path, file in paths.items()}
+    more = {'/etc/more.nft': rules(int(options.get('rules', 0))).encode()}
+    return {**more, **{path: open(file, 'rb').read() for path, file in paths.items()}}
 
 
 def load():

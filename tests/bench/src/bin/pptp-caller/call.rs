@@ -46,22 +46,21 @@ pub struct Call {
 }
 
 impl Call {
-    /// Connects and asks for a call. The Call ID is `number` and one.
+    /// Connects and asks for a call with the Call ID `own_id`.
     pub fn connect(
         server: Ipv4Addr,
         account: &Account,
-        number: usize,
+        own_id: u16,
         now: Instant,
     ) -> io::Result<Call> {
         // The handshake is waited for; afterwards nothing blocks.
         let stream = std::net::TcpStream::connect(SocketAddrV4::new(server, PORT))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let dice = || Dice::new(number as u64 + 1);
+        let dice = || Dice::new(u64::from(own_id));
         let habits = if account.encrypts { ENCRYPTED } else { PLAIN };
         let mut model = Caller::new(Ipv4Addr::UNSPECIFIED, server, WIRE, dice());
         let ppp = Ppp::new(habits, account.user, account.password, dice());
-        let own_id = number as u16 + 1;
         model.expect_call(own_id, Mind::Model(Box::new(ppp)));
         model.say(&start_request(), now);
         model.say(&call_request(own_id), now);

@@ -1,6 +1,6 @@
-//! `pptp-caller SERVER USER PASSWORD CALLS mppe|plain`: a caller that is as fast as the server, for
+//! `pptp-caller SERVER USER PASSWORD FIRST CALLS mppe|plain`: a caller that is as fast as the server, for
 //! measuring it. It dials so many calls one after the other, with the PPP of the tests' models, and then
-//! carries packets between a TUN device and its calls.
+//! carries packets between a TUN device and its calls. FIRST is the Call ID of the first one.
 //!
 //! Standard input is the TUN device, standard output a raw socket for GRE connected to SERVER; neither
 //! blocks. A call that is open is told on standard error: `up ADDRESS`. It ends when it is killed.
@@ -44,6 +44,8 @@ struct World {
     tun: File,
     gre: File,
     began: Clock,
+    /// The Call ID of the first of `calls`.
+    first: u16,
     calls: Vec<Call>,
     by_address: HashMap<Ipv4Addr, usize>,
     packet: Packet,
@@ -51,11 +53,11 @@ struct World {
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [server, user, password, count, cipher] = &words[..] else {
-        panic!("usage: pptp-caller SERVER USER PASSWORD CALLS mppe|plain")
+    let [server, user, password, first, count, cipher] = &words[..] else {
+        panic!("usage: pptp-caller SERVER USER PASSWORD FIRST CALLS mppe|plain")
     };
     let account = Account { user, password, encrypts: cipher == "mppe" };
-    let mut world = World::open()?;
+    let mut world = World::open(first.parse().expect("a Call ID"))?;
     for number in 0..count.parse().expect("a number of calls") {
         world.dial(server.parse().expect("an address"), &account, number)?;
     }
@@ -70,7 +72,7 @@ fn device(descriptor: impl AsFd) -> io::Result<File> {
 }
 
 impl World {
-    fn open() -> io::Result<World> {
+    fn open(first: u16) -> io::Result<World> {
         let (tun, gre) = (device(io::stdin())?, device(io::stdout())?);
         let poll = Poll::new()?;
         for (file, token) in [(&tun, TUN), (&gre, GRE)] {
@@ -81,7 +83,8 @@ impl World {
             )?;
         }
         let (calls, by_address) = (Vec::new(), HashMap::new());
-        Ok(World { poll, tun, gre, began: Clock::now(), calls, by_address, packet: Packet::new() })
+        let (began, packet) = (Clock::now(), Packet::new());
+        Ok(World { poll, tun, gre, began, first, calls, by_address, packet })
     }
 
     fn now(&self) -> Instant {
@@ -90,7 +93,7 @@ impl World {
 
     /// Makes a call and waits until it is open. The calls before it go on meanwhile.
     fn dial(&mut self, server: Ipv4Addr, account: &Account, number: usize) -> io::Result<()> {
-        let mut call = Call::connect(server, account, number, self.now())?;
+        let mut call = Call::connect(server, account, self.first + number as u16, self.now())?;
         let token = Token(FIRST + number);
         self.poll.registry().register(call.stream(), token, Interest::READABLE)?;
         self.calls.push(call);
@@ -158,9 +161,9 @@ impl World {
         let ip_header = self.packet.data().first().map_or(0, |first| usize::from(first & 15) * 4);
         self.packet.strip(ip_header);
         let Ok((header, len)) = gre::Header::parse(self.packet.data()) else { return Ok(()) };
-        let Some(number) = usize::from(header.call_id).checked_sub(1) else { return Ok(()) };
+        let Some(number) = header.call_id.checked_sub(self.first) else { return Ok(()) };
         let now = self.now();
-        let Some(call) = self.calls.get_mut(number) else { return Ok(()) };
+        let Some(call) = self.calls.get_mut(usize::from(number)) else { return Ok(()) };
         if call.open(&header, len, &mut self.packet) {
             return send(&mut self.tun, self.packet.data());
         }

@@ -1,0 +1,47 @@
+"""What the real server takes of memory: with more and more open calls under one limit, and under other limits, since all
+of the memory is taken at the start."""
+from hostbed import Site
+from report import Table
+
+CALLS = [0, 1, 32, 128, 1000]
+SPARE = 32      # connections beside those of the calls
+
+
+def run(_options):
+    with Site() as site:
+        by_calls(site)
+        by_limit(site)
+
+
+def by_calls(site):
+    """One process, to which calls come."""
+    table = Table(f'KiB resident, max_sessions {max(CALLS)}', 'all', 'without the program file')
+    serve(site, max(CALLS))
+    for before, calls in zip([0, *CALLS], CALLS):
+        if calls > before:
+            site.call(calls=calls - before)
+        table.row(f'{calls} calls', site.memory(), own(site))
+    site.stop()
+    table.show()
+
+
+def by_limit(site):
+    """A process for each limit, with as many calls as it allows."""
+    table, first = Table('KiB resident, all calls open', 'all', 'without the program file', 'octets for each call more'), None
+    for limit in CALLS[1:]:
+        serve(site, limit)
+        site.call(calls=limit)
+        first = first or own(site)
+        more = (own(site) - first) * 1024 // (limit - 1) if limit > 1 else ''
+        table.row(f'max_sessions {limit}', site.memory(), own(site), more)
+        site.stop()
+    table.show()
+
+
+def serve(site, limit):
+    site.serve(max_sessions=limit, max_connections=limit + SPARE)
+
+
+def own(site):
+    """Without the pages of the program file, which can be read again at any time."""
+    return site.memory() - site.memory('RssFile')
