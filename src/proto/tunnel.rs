@@ -104,7 +104,9 @@ impl Tunnel {
             self.expected = Some(sequence.wrapping_add(1));
         }
         self.unacknowledged += 1;
-        self.ack_at = self.ack_at.or(Some(shared_tick(now + ACK_DELAY_MS)));
+        if self.ack_at.is_none() {
+            self.ack_at = Some(shared_tick(now + ACK_DELAY_MS));
+        }
     }
 
     /// The peer acknowledged our packets up to `number`.
@@ -122,6 +124,11 @@ impl Tunnel {
         let sequence = Some(self.next_send);
         self.next_send = self.next_send.wrapping_add(1);
         Header { payload_length, call_id, sequence, acknowledgment: self.take_acknowledgment() }
+    }
+
+    /// Whether one packet waits for an acknowledgment: the timer is as old as it.
+    pub fn has_first_unacknowledged(&self) -> bool {
+        self.unacknowledged == 1
     }
 
     /// Whether so many packets wait for an acknowledgment that it should not wait for data.

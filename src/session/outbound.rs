@@ -109,10 +109,12 @@ impl Server<'_> {
     /// After a received packet: an acknowledgment goes alone at the end of the turn if many
     /// packets wait for one.
     pub(super) fn queue_ack_if_many(&mut self, slot: u16) {
-        if self.table.get(slot).is_some_and(|call| call.tunnel.has_many_unacknowledged()) {
+        let Some(call) = self.table.get(slot) else { return };
+        if call.tunnel.has_many_unacknowledged() {
             self.queue_ack(slot);
+        } else if call.tunnel.has_first_unacknowledged() {
+            self.watch_ack(slot);
         }
-        self.watch_ack(slot);
     }
 
     pub(super) fn queue_ack(&mut self, slot: u16) {

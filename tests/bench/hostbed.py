@@ -157,7 +157,7 @@ def address_of(process):
     return line.split()[1]
 
 
-def until(holds, what, seconds=10):
+def until(holds, what, seconds=30):
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
