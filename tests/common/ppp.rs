@@ -49,8 +49,9 @@ pub struct Ppp {
     keys: ([u8; 16], [u8; 16]),
     /// Bits that the server asked to receive, and acknowledged by us.
     send_bits: u32,
-    sealer: Option<Sealer>,
-    opener: Option<Opener>,
+    /// Who carries packets without the model takes these out.
+    pub sealer: Option<Sealer>,
+    pub opener: Option<Opener>,
     reset_at: Option<Instant>,
     pub resets: u32,
     /// Inner packets that arrived.
@@ -121,11 +122,6 @@ impl Ppp {
 
     pub fn is_encrypted(&self) -> bool {
         self.sealer.is_some() && self.opener.is_some()
-    }
-
-    /// The ciphers, for someone who carries packets without the model.
-    pub fn take_ciphers(&mut self) -> Option<(Sealer, Opener)> {
-        self.sealer.take().zip(self.opener.take())
     }
 
     /// The value that IPCP gave for an option.

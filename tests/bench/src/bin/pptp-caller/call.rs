@@ -92,7 +92,8 @@ impl Call {
         }
         if !is_settled && ppp.is_open() {
             self.address = Some(ppp.address());
-            if let Some((Sealer::Library(sealer), Opener::Library(opener))) = ppp.take_ciphers() {
+            let ciphers = ppp.sealer.take().zip(ppp.opener.take());
+            if let Some((Sealer::Library(sealer), Opener::Library(opener))) = ciphers {
                 (self.sealer, self.opener) = (Some(sealer), Some(opener));
             }
             assert_eq!(self.encrypts, self.sealer.is_some(), "encryption as it was wanted");
