@@ -45,7 +45,7 @@ pub trait Doing<T> {
     fn doing_or(
         self,
         what: impl Display,
-        advice: impl FnOnce(&io::Error) -> &'static str,
+        advice: fn(&io::Error) -> &'static str,
     ) -> Result<T, Failure>;
 }
 
@@ -57,8 +57,19 @@ impl<T> Doing<T> for io::Result<T> {
     fn doing_or(
         self,
         what: impl Display,
-        advice: impl FnOnce(&io::Error) -> &'static str,
+        advice: fn(&io::Error) -> &'static str,
     ) -> Result<T, Failure> {
-        self.map_err(|error| Failure::new(what, &error, advice(&error)))
+        self.map_err(|error| failed(&what, error, advice))
     }
+}
+
+/// One function for whatever failed.
+#[cold]
+#[inline(never)]
+fn failed(
+    doing: &dyn Display,
+    error: io::Error,
+    advice: fn(&io::Error) -> &'static str,
+) -> Failure {
+    failure(doing, &error, advice(&error))
 }

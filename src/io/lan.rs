@@ -308,8 +308,8 @@ fn facts(names: &[String], own: &str) -> std::io::Result<Facts> {
     }
     facts.networks.dedup();
     if !facts.prefixes.is_empty() {
-        let routes = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
-        facts.ipv6_default = has_default6(&routes);
+        let routes = uci::read_file(Path::new("/proc/net/ipv6_route"));
+        facts.ipv6_default = has_default6(std::str::from_utf8(&routes).unwrap_or_default());
     }
     Ok(facts)
 }

@@ -1,7 +1,7 @@
 //! The TUN device: the packets between the callers and this machine's routing. Made, addressed
 //! and brought up here, without any other program; it goes away with its last descriptor.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::Ipv4Addr;
@@ -20,6 +20,7 @@ use super::netlink::Netlink;
 use super::netlink::device::{self, add_address, add_address6};
 use super::netlink::route::{self, blocks};
 use super::sys::{self, Device, Socket};
+use super::uci;
 use crate::io::log::warn;
 
 /// The open device.
@@ -255,7 +256,7 @@ pub fn obstacle(config: &Config) -> Option<String> {
         names.push("ipv6/conf/all/forwarding");
     }
     let mut paths = names.iter().map(|name| format!("/proc/sys/net/{name}"));
-    paths.find(|path| fs::read_to_string(path).is_ok_and(|text| text.trim() == "0"))
+    paths.find(|path| uci::read_file(path.as_ref()).trim_ascii() == b"0")
 }
 
 /// The IPv4 addresses under which others may reach this machine, without those of `device`.

@@ -33,8 +33,14 @@ pub struct Item<'a> {
 
 /// The text of the file `name` in `folder`; empty when there is none.
 pub fn read(folder: &Path, name: &str) -> Vec<u8> {
+    read_file(&folder.join(name))
+}
+
+/// The beginning of a file; empty when there is none.
+#[inline(never)]
+pub fn read_file(path: &Path) -> Vec<u8> {
     let mut text = Vec::new();
-    if let Ok(file) = File::open(folder.join(name)) {
+    if let Ok(file) = File::open(path) {
         // What was read before an error is what there is.
         let _read = file.take(FILE).read_to_end(&mut text);
     }

@@ -145,12 +145,14 @@ impl<'a> Table<'a> {
         self.get(slot).filter(|call| call.call_id == call_id).map(|_| slot)
     }
 
-    /// The call in `slot`.
+    /// The call in `slot`. (One function for all places that ask: for size, as the next.)
+    #[inline(never)]
     pub fn get(&self, slot: u16) -> Option<&Call> {
         self.slots.get(usize::from(slot))?.as_ref()
     }
 
     /// The call in `slot`.
+    #[inline(never)]
     pub fn get_mut(&mut self, slot: u16) -> Option<&mut Call> {
         self.slots.get_mut(usize::from(slot))?.as_mut()
     }
