@@ -140,6 +140,26 @@ def port_in_use(bed, check):
 
 
 @scenario(serve=False)
+def no_tun_module(bed, check):
+    """No /dev/net/tun, as without kmod-tun, or no driver behind it: an error that names the module,
+    status 1, nothing left behind; with the device the same start serves."""
+    hidden = ["unshare", "--mount", "sh", "-c"]
+    ways = {"no-file": "mount -t tmpfs none /dev/net", "no-driver": "mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 199"}
+    for name, way in ways.items():
+        with check(name) as suite:
+            server = bed.server = Server(bed, command=[*hidden, way + ' && exec "$@"', "sh"])
+            server.launch()
+            assert server.wait_exit(5) == 1, f"status {server.process.returncode}"
+            errors = [line for line in server.log().splitlines() if line.startswith("error: ")]
+            assert len(errors) == 1 and "/dev/net/tun" in errors[0] and "kmod-tun" in errors[0], server.tail()
+            assert "listening" not in server.log() and "pptps0" not in bed.router.ip("link")
+            suite.note = errors[0]
+    with check("serves-once-it-is-there"):
+        bed.serve()
+        bed.dial("c1")
+
+
+@scenario(serve=False)
 def embedded_default(bed, check):
     """No arguments: the embedded default prints an account, and a caller gets in with it."""
     server = bed.server = Server(bed)
