@@ -54,6 +54,16 @@ pub const HELD: usize = 64;
 /// Received packets that one call may hold back.
 pub const HELD_PER_CALL: usize = 16;
 
+/// Packets that were read and wait for their turn under overload, for all callers together: the
+/// buffer of each is the price, 2 KiB. One caller alone may have all of them, which is some 20 ms of
+/// a small router's time; as soon as others send, its last ones make room.
+pub const WAITING: usize = 128;
+
+/// What one caller may be ahead of the others before it is their turn, in the unit of
+/// `session::fair`: four of the largest packets. With less, segments of two callers that alternate
+/// could not be merged; with more, a ping would wait longer.
+pub const FAIR_BURST: u32 = 4 * (800 + 1400);
+
 /// Milliseconds that a received packet waits for an earlier one. Wi-Fi and LTE reorder within a
 /// few milliseconds; what is later than this was lost.
 pub const REORDER_MS: u64 = 40;

@@ -15,8 +15,9 @@ use std::path::Path;
 
 use log::{Level, log};
 use pptp::config::{Config, LogLevel, User};
+use pptp::packet::Packet;
 use pptp::proto::mschap;
-use pptp::session::{Server, Sizes, Storage};
+use pptp::session::{FairQueue, Server, Sizes, Storage, Waiting};
 use pptp::wire::ubus::Status;
 use zeroize::Zeroize;
 
@@ -188,7 +189,11 @@ fn run(
         alarms: &mut alarms,
     };
     let mut server = serve_with(config, storage)?;
-    let mut world = World::new(open, &mut server, Clock::start());
+    let (mut packet, mut packets) = (Packet::new(), self::storage(sizes.waiting));
+    let mut waiting: Vec<_> = packets.iter_mut().map(Waiting::new).collect();
+    let mut accounts = self::storage(sizes.accounts);
+    let queue = FairQueue::new(&mut waiting, &mut accounts);
+    let mut world = World::new(open, &mut server, (&mut packet, queue), Clock::start());
     world.announce();
     print(&welcome)?;
     welcome.zeroize();

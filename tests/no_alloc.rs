@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use pptp::config::{Config, Network};
 use pptp::packet::Packet;
 use pptp::reason::Discard;
-use pptp::session::{Forward, Lan, Server, Taken};
+use pptp::session::{Account, FairQueue, Forward, Lan, Server, Source, Taken, Waiting};
 use pptp::time::Instant;
 use pptp::wire::gre::Header;
 
@@ -175,6 +175,43 @@ fn broadcasts() {
         assert_eq!(count() - before, 0);
         // 25 seconds of it, each with 30 and the first with a burst.
         assert!((700..800).contains(&copies), "{copies}");
+    });
+}
+
+/// Under overload packets wait, make room for others, and are dropped.
+#[test]
+fn overload() {
+    in_world(config(), 1, |world| {
+        let at = world.open(1, MIKROTIK);
+        let packets = packets(world, at, 0, 0);
+        let (from, now) = (world.callers[at].address, world.now);
+        let mut buffers: Vec<Packet> = (0..9).map(|_| Packet::new()).collect();
+        let mut buffers = buffers.iter_mut();
+        let mut packet = buffers.next().unwrap();
+        let mut places: Vec<Waiting> = buffers.map(Waiting::new).collect();
+        let mut accounts = [Account::default(); 8];
+        let mut queue = FairQueue::new(&mut places, &mut accounts);
+        let (mut dropped, mut passed) = (0, 0);
+        let before = count();
+        for (number, octets) in packets.iter().enumerate() {
+            packet.set(octets);
+            let (slot, follows) = world.server.whose_gre(from, packet).unwrap();
+            let source = Source::Gre(from);
+            dropped += usize::from(queue.push(&mut packet, slot, source, follows).is_some());
+            if number % 3 == 0
+                && let Some(next) = queue.pop(&mut packet)
+            {
+                let taken = world.server.handle_waited(from, packet, next.behind_gap, now);
+                passed += usize::from(taken == Ok(Taken::Tun));
+                queue.charge(slot, world.server.take_extra_keys());
+            }
+        }
+        assert_eq!(count() - before, 0);
+        // What was dropped cost nobody else a packet.
+        assert!(
+            passed > packets.len() / 3 - 10 && dropped > packets.len() / 2,
+            "{passed} {dropped}"
+        );
     });
 }
 

@@ -20,6 +20,7 @@ pub mod signal;
 pub mod source;
 pub mod sys;
 pub mod tun;
+pub mod turns;
 pub mod ubus;
 pub mod uci;
 pub mod welcome;
@@ -32,7 +33,8 @@ use ::log::{debug, trace};
 use mio::Events;
 use pptp::config::Config;
 use pptp::packet::Packet;
-use pptp::session::{Forward, Path, Relayed, Server, Taken};
+use pptp::reason::Discard;
+use pptp::session::{FairQueue, Forward, Path, Relayed, Server, Taken};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 use pptp::wire::ubus::Status;
 
@@ -64,8 +66,12 @@ pub struct World<'w, 'a> {
     open: Open,
     clock: Clock,
     events: Events,
-    /// The one buffer that every packet passes through.
-    packet: Packet,
+    /// The buffer that the packet at hand is in.
+    packet: &'w mut Packet,
+    /// Packets that wait while more come than can be served.
+    queue: FairQueue<'w, 'w>,
+    /// When nothing waited there.
+    calm_at: Instant,
     /// What has something for us. It is remembered here: mio reports each change once.
     ready: Ready,
     /// Whether every control connection must be looked at: something came on one, or the server may
@@ -84,6 +90,8 @@ pub struct World<'w, 'a> {
 struct Ready {
     gre: bool,
     tun: bool,
+    /// Packets may be due in the reorder buffers.
+    held: bool,
     broadcasts: bool,
     signals: bool,
 }
@@ -101,7 +109,12 @@ pub enum Next {
 
 impl<'w, 'a> World<'w, 'a> {
     /// Puts the server into its world.
-    pub fn new(mut open: Open, server: &'w mut Server<'a>, clock: Clock) -> World<'w, 'a> {
+    pub fn new(
+        mut open: Open,
+        server: &'w mut Server<'a>,
+        (packet, queue): (&'w mut Packet, FairQueue<'w, 'w>),
+        clock: Clock,
+    ) -> World<'w, 'a> {
         let now = clock.now();
         open.ubus.want_zone(server.config(), now);
         open.tun.route(server, true);
@@ -110,10 +123,12 @@ impl<'w, 'a> World<'w, 'a> {
         World {
             server,
             open,
-            reseed_at: clock.now() + RESEED_MS,
+            reseed_at: now + RESEED_MS,
             clock,
             events: Events::with_capacity(EVENTS),
-            packet: Packet::new(),
+            packet,
+            queue,
+            calm_at: now,
             ready: Ready::default(),
             may_answer: false,
             quota: log::Quota::default(),
@@ -143,8 +158,7 @@ impl<'w, 'a> World<'w, 'a> {
         self.lan(now);
         self.may_answer |= self.open.arp.turn(self.server, now);
         self.control(now);
-        self.gre(now);
-        self.tun(now)?;
+        self.packets(now)?;
         self.broadcasts(now);
         Ok(match self.ubus(now) {
             Next::Turn => self.signals(now),
@@ -173,9 +187,10 @@ impl<'w, 'a> World<'w, 'a> {
         if mem::take(&mut self.may_answer) || self.open.control.is_due(now) {
             self.open.control.send(self.server, now);
         }
+        self.server.take_extra_keys();
         self.release(now);
         self.open.tun.flush();
-        while let Some(path) = self.server.poll_gre(&mut self.packet, now) {
+        while let Some(path) = self.server.poll_gre(self.packet, now) {
             self.send_gre(path);
         }
         let mut happened = false;
@@ -226,6 +241,7 @@ impl<'w, 'a> World<'w, 'a> {
         let ready = &self.ready;
         let more = self.open.control.has_more() || self.open.ubus.has_more();
         let more = more || self.open.arp.has_more();
+        let more = more || ready.held || !self.queue.is_empty();
         if ready.signals || ready.gre || ready.tun || ready.broadcasts || more {
             return Some(Duration::ZERO);
         }
@@ -271,14 +287,14 @@ impl<'w, 'a> World<'w, 'a> {
     /// From the callers to the LAN.
     fn gre(&mut self, now: Instant) {
         for _ in 0..BUDGET {
-            if !self.ready.gre {
+            if !self.ready.gre || self.server.extra_keys() >= turns::EXTRA_KEYS {
                 break;
             }
-            match self.open.gre.read(&mut self.packet) {
-                Ok(Some(from)) => match self.server.handle_gre(from, &mut self.packet, now) {
-                    Ok(Taken::Nothing) | Err(_) => {}
-                    Ok(taken) => self.pass(taken, now),
-                },
+            match self.open.gre.read(self.packet) {
+                Ok(Some(from)) => {
+                    let taken = self.server.handle_gre(from, self.packet, now);
+                    self.taken(taken, now);
+                }
                 Ok(None) => debug!("packet that is no IP packet ignored"),
                 Err(error) => self.ready.gre = is_passing(&error, "GRE socket"),
             }
@@ -287,10 +303,20 @@ impl<'w, 'a> World<'w, 'a> {
         self.open.tun.flush();
     }
 
-    /// What the reorder buffers let go.
+    fn taken(&mut self, taken: Result<Taken, Discard>, now: Instant) {
+        if let Ok(taken) = taken {
+            self.pass(taken, now);
+        }
+    }
+
+    /// What the reorder buffers let go. Where that costs much, the rest has time until the next turn.
     fn release(&mut self, now: Instant) {
         loop {
-            match self.server.poll_tun(&mut self.packet, now) {
+            self.ready.held = self.server.extra_keys() >= turns::EXTRA_KEYS;
+            if self.ready.held {
+                return;
+            }
+            match self.server.poll_tun(self.packet, now) {
                 Taken::Nothing => return,
                 taken => self.pass(taken, now),
             }
@@ -300,7 +326,7 @@ impl<'w, 'a> World<'w, 'a> {
     /// Hands on what became of a received packet.
     fn pass(&mut self, taken: Taken, now: Instant) {
         match taken {
-            Taken::Tun => self.open.tun.write(&mut self.packet),
+            Taken::Tun => self.open.tun.write(self.packet),
             Taken::Gre(path) => self.send_gre(path),
             Taken::Relay => self.relay(now),
             Taken::Nothing => {}
@@ -308,18 +334,18 @@ impl<'w, 'a> World<'w, 'a> {
     }
 
     fn send_gre(&mut self, path: Path) {
-        if !self.open.gre.send(&mut self.packet, path) {
+        if !self.open.gre.send(self.packet, path) {
             self.server.unsent();
         }
     }
 
     /// Hands out the copies of a broadcast.
     fn relay(&mut self, now: Instant) {
-        while let Some(to) = self.server.poll_relay(&mut self.packet, now) {
+        while let Some(to) = self.server.poll_relay(self.packet, now) {
             match to {
                 Relayed::Gre(path) => self.send_gre(path),
-                Relayed::Tun => self.open.tun.write(&mut self.packet),
-                Relayed::Lan => self.open.broadcasts.send(&self.packet),
+                Relayed::Tun => self.open.tun.write(self.packet),
+                Relayed::Lan => self.open.broadcasts.send(self.packet),
             }
         }
     }
@@ -330,17 +356,21 @@ impl<'w, 'a> World<'w, 'a> {
             if !self.ready.tun {
                 break;
             }
-            match self.open.tun.read(&mut self.packet) {
-                Ok(()) => match self.server.handle_tun(&mut self.packet, now) {
-                    Ok(Forward::Gre(path)) => self.send_gre(path),
-                    Ok(Forward::Tun) => self.open.tun.write(&mut self.packet),
-                    Err(_counted) => {}
-                },
+            match self.open.tun.read(self.packet) {
+                Ok(()) => self.forward(now),
                 Err(error) if tun::is_gone(&error) => self.make_tun_again()?,
                 Err(error) => self.ready.tun = is_passing(&error, "TUN device"),
             }
         }
         Ok(())
+    }
+
+    fn forward(&mut self, now: Instant) {
+        match self.server.handle_tun(self.packet, now) {
+            Ok(Forward::Gre(path)) => self.send_gre(path),
+            Ok(Forward::Tun) => self.open.tun.write(self.packet),
+            Err(_counted) => {}
+        }
     }
 
     /// From the LAN to everybody.
@@ -349,8 +379,8 @@ impl<'w, 'a> World<'w, 'a> {
             if !self.ready.broadcasts {
                 return;
             }
-            match self.open.broadcasts.read(&mut self.packet) {
-                Ok(()) if self.server.handle_lan(&mut self.packet, now).is_ok() => self.relay(now),
+            match self.open.broadcasts.read(self.packet) {
+                Ok(()) if self.server.handle_lan(self.packet, now).is_ok() => self.relay(now),
                 Ok(()) => {}
                 Err(error) => self.ready.broadcasts = is_passing(&error, "broadcasts of the LAN"),
             }

@@ -14,7 +14,7 @@ use crate::proto::tunnel::Place;
 use crate::reason::{Cause, Discard};
 use crate::time::Instant;
 use crate::wire::ppp::{frame_header, protocol, protocol_field};
-use crate::wire::{Error, gre, ipv4, udp};
+use crate::wire::{Error, gre, ipv4, mppe, udp};
 
 /// What became of a received packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,12 @@ pub enum Taken {
     Nothing,
 }
 
+/// Whether this PPP frame goes on with a stream that others began.
+fn follows(frame: &[u8]) -> bool {
+    let Ok((protocol::COMPRESSED, len)) = frame_header(frame) else { return false };
+    mppe::Header::parse(&frame[len..]).is_ok_and(|header| !header.flushed)
+}
+
 impl Server<'_> {
     /// A GRE packet from the address `from`; `packet` starts at the GRE header. Call `poll_tun`
     /// until it has nothing more afterwards.
@@ -38,24 +44,59 @@ impl Server<'_> {
         packet: &mut Packet,
         now: Instant,
     ) -> Result<Taken, Discard> {
-        self.take_gre(from, packet, now).inspect_err(|&why| self.discards.count(why))
+        self.handle_waited(from, packet, false, now)
+    }
+
+    /// The same; `behind_gap` tells that packets of the caller in front of it were dropped here, so
+    /// that nobody needs to wait for them.
+    pub fn handle_waited(
+        &mut self,
+        from: Ipv4Addr,
+        packet: &mut Packet,
+        behind_gap: bool,
+        now: Instant,
+    ) -> Result<Taken, Discard> {
+        let taken = self.take_gre(from, packet, behind_gap, now);
+        taken.inspect_err(|&why| self.discards.count(why))
+    }
+
+    /// The slot of the call that a GRE packet belongs to, and whether it is of use only behind the
+    /// packet before it: one of stateful MPPE without the FLUSHED bit (RFC 3078 section 8.2). One that
+    /// belongs to no call is counted.
+    pub fn whose_gre(&mut self, from: Ipv4Addr, packet: &Packet) -> Result<(u16, bool), Discard> {
+        let found = self.find_call(from, packet).inspect_err(|&why| self.discards.count(why));
+        let (slot, _, len) = found?;
+        let method = self.table.get(slot).and_then(|call| call.link.receive_method());
+        let is_stateful = method.is_some_and(|method| method.stateful);
+        Ok((slot, is_stateful && packet.data().get(len..).is_some_and(follows)))
+    }
+
+    fn find_call(
+        &self,
+        from: Ipv4Addr,
+        packet: &Packet,
+    ) -> Result<(u16, gre::Header, usize), Discard> {
+        let (header, len) = gre::Header::parse(packet.data()).map_err(|error| match error {
+            Error::Length => Discard::GreLength,
+            Error::Short | Error::Value => Discard::GreHeader,
+        })?;
+        let slot = self.table.find(header.call_id).ok_or(Discard::GreCall)?;
+        let call = self.table.get(slot).ok_or(Discard::GreCall)?;
+        if call.path.remote != from {
+            return Err(Discard::GreSource);
+        }
+        Ok((slot, header, len))
     }
 
     fn take_gre(
         &mut self,
         from: Ipv4Addr,
         packet: &mut Packet,
+        behind_gap: bool,
         now: Instant,
     ) -> Result<Taken, Discard> {
-        let (header, len) = gre::Header::parse(packet.data()).map_err(|error| match error {
-            Error::Length => Discard::GreLength,
-            Error::Short | Error::Value => Discard::GreHeader,
-        })?;
-        let slot = self.table.find(header.call_id).ok_or(Discard::GreCall)?;
+        let (slot, header, len) = self.find_call(from, packet)?;
         let call = self.table.get_mut(slot).ok_or(Discard::GreCall)?;
-        if call.path.remote != from {
-            return Err(Discard::GreSource);
-        }
         call.link.heard(now);
         if let Some(number) = header.acknowledgment {
             call.tunnel.acknowledge(number);
@@ -67,6 +108,9 @@ impl Server<'_> {
         packet.truncate(usize::from(header.payload_length));
         match place {
             Place::Next => self.take_in_order(slot, sequence, packet, now),
+            Place::Ahead(_) if behind_gap && !self.reorder.holds(slot) => {
+                self.take_out_of_order(slot, sequence, packet, now)
+            }
             Place::Ahead(_) => self.hold(slot, sequence, packet, now),
             Place::Duplicate => Err(Discard::GreDuplicate),
             Place::Behind => Err(Discard::GreLate),
@@ -239,7 +283,8 @@ impl Server<'_> {
         now: Instant,
     ) -> Result<Taken, Discard> {
         let opened = self.step(slot, now, |call, turn| call.link.open_sealed(packet, turn));
-        let opened = opened.unwrap_or(Err(Discard::GreCall));
+        let (opened, keys) = opened.unwrap_or((Err(Discard::GreCall), 0));
+        self.extra_keys += keys.saturating_sub(1);
         if opened == Err(Discard::MppeReset) {
             self.watch_call(slot);
         }

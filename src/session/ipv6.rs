@@ -229,6 +229,13 @@ impl Server<'_> {
         Some(found)
     }
 
+    /// The slot of the call that an IPv6 packet from the TUN is for.
+    pub(super) fn whose_ipv6(&mut self, packet: &Packet) -> Option<u16> {
+        let header = Header::parse(packet.data()).ok()?;
+        let (prefix, identifier) = split(header.destination);
+        if self.has_prefix(prefix) { self.owner(identifier) } else { None }
+    }
+
     /// An IPv6 packet that the kernel routed into the TUN. What the kernel says to a link that it
     /// takes for one (solicitations, multicast groups, redirects) goes nowhere.
     pub(super) fn tun_ipv6(

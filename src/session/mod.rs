@@ -8,6 +8,7 @@ mod bucket;
 mod calls;
 mod connections;
 pub mod event;
+pub mod fair;
 mod inbound;
 mod inform;
 pub mod ipv6;
@@ -33,6 +34,7 @@ pub mod table;
 
 pub use alarms::Alarm;
 pub use event::{Event, Failure, Step};
+pub use fair::{Account, FairQueue, Source, Waiting};
 pub use inbound::Taken;
 pub use ipv6::Ipv6;
 pub use lan::Lan;

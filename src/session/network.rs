@@ -229,9 +229,14 @@ impl Link {
         Ok(true)
     }
 
-    /// Decrypts `packet` (MPPE header and ciphertext) in place.
-    pub fn open_sealed(&mut self, packet: &mut Packet, turn: &mut Turn) -> Result<(), Discard> {
-        let decryptor = self.decryptor.as_mut().ok_or(Discard::InnerPhase)?;
+    /// Decrypts `packet` (MPPE header and ciphertext) in place; also says how many key changes that
+    /// took.
+    pub fn open_sealed(
+        &mut self,
+        packet: &mut Packet,
+        turn: &mut Turn,
+    ) -> (Result<(), Discard>, u32) {
+        let Some(decryptor) = &mut self.decryptor else { return (Err(Discard::InnerPhase), 0) };
         let before = decryptor.key_changes();
         let opened = match self.unread.is_over_budget(turn.now) && !decryptor.expects(packet) {
             true => Err(Discard::MppeJump),
@@ -244,7 +249,7 @@ impl Link {
             self.ask_for_reset(turn);
         }
         self.unread.note(opened, work, turn.now);
-        opened
+        (opened, work)
     }
 
     /// Whether the keys are out of step for good: neither the search for the right one nor a reset

@@ -1,6 +1,7 @@
 //! From the LAN to the caller: inner packets in, GRE out; and the frames and acknowledgments that
 //! are our own. Functions stand in the order in which a packet meets them.
 
+use super::fair::NOBODY;
 use super::rights::{Places, Way};
 use super::server::Server;
 use super::table::{Call, Path};
@@ -24,6 +25,18 @@ impl Server<'_> {
     /// A packet that the kernel routed into the TUN.
     pub fn handle_tun(&mut self, packet: &mut Packet, now: Instant) -> Result<Forward, Discard> {
         self.take_tun(packet, now).inspect_err(|&why| self.discards.count(why))
+    }
+
+    /// The slot of the call that a packet from the TUN is for, or `NOBODY`.
+    pub fn whose_tun(&mut self, packet: &Packet) -> u16 {
+        let slot = match packet.data().first().map(|octet| octet >> 4) {
+            Some(6) => self.whose_ipv6(packet),
+            _ => ipv4::Header::parse(packet.data()).ok().and_then(|header| {
+                let to = header.destination;
+                self.leases.find(to).or_else(|| self.routes.find(to))
+            }),
+        };
+        slot.unwrap_or(NOBODY)
     }
 
     fn take_tun(&mut self, packet: &mut Packet, now: Instant) -> Result<Forward, Discard> {

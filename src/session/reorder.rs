@@ -134,6 +134,11 @@ impl<'a> Reorder<'a> {
         self.end = taken.map_or(0, |at| at + 1);
     }
 
+    /// Whether a packet of `owner` waits.
+    pub fn holds(&self, owner: u16) -> bool {
+        self.count > 0 && self.owners().any(|it| it == owner)
+    }
+
     /// The owners of what waits, each as often as it has packets.
     pub fn owners(&self) -> impl Iterator<Item = u16> + '_ {
         self.marks[..self.end].iter().filter_map(|mark| mark.owner)

@@ -5,6 +5,7 @@ use heapless::Deque;
 use super::alarms::Alarms;
 use super::backoff::{Backoff, Patience};
 use super::event::{Event, Failure, Step};
+use super::fair::Source;
 use super::ipv6::Ipv6;
 use super::lan::Lan;
 use super::leases::Leases;
@@ -53,6 +54,8 @@ pub struct Server<'a> {
     pub(super) relay: Relay,
     pub(super) random: Random,
     pub(super) ack_queue: Deque<u16, ACK_QUEUE>,
+    /// Key changes that packets took beyond one each, for `take_extra_keys`.
+    pub(super) extra_keys: u32,
     pub(super) discards: Discards,
     pub(super) causes: Causes,
     pub(super) failures: Deque<Failure, FAILURES>,
@@ -83,6 +86,7 @@ impl<'a> Server<'a> {
             relay: Relay::new(),
             random: Random::new(seed),
             ack_queue: Deque::new(),
+            extra_keys: 0,
             discards: Discards::default(),
             causes: Causes::default(),
             failures: Deque::new(),
@@ -222,6 +226,24 @@ impl<'a> Server<'a> {
             self.events.pop_front();
         }
         let _room_was_made = self.events.push_back(event);
+    }
+
+    /// Key changes that packets took since the last `take_extra_keys`, beyond one for each.
+    pub fn extra_keys(&self) -> u32 {
+        self.extra_keys
+    }
+
+    /// The same, and starts anew.
+    pub fn take_extra_keys(&mut self) -> u32 {
+        core::mem::take(&mut self.extra_keys)
+    }
+
+    /// A packet was dropped since its caller had its share.
+    pub fn overloaded(&mut self, source: Source) {
+        self.discards.count(match source {
+            Source::Gre(_) => Discard::GreOverload,
+            Source::Tun => Discard::TunOverload,
+        });
     }
 
     /// Remembers why a call failed or ended.

@@ -16,6 +16,9 @@ pub struct Sizes {
     pub frames: usize,
     pub addresses: usize,
     pub alarms: usize,
+    /// Of `FairQueue`: places, and accounts.
+    pub waiting: usize,
+    pub accounts: usize,
 }
 
 impl Sizes {
@@ -30,6 +33,8 @@ impl Sizes {
             frames: limits::FRAMES,
             addresses: config.pool.count(),
             alarms: sessions + controls,
+            waiting: limits::WAITING,
+            accounts: sessions + 1,
         }
     }
 }

@@ -124,6 +124,20 @@ def source(destination, port, size, mss=None):
         return {"seconds": time.monotonic() - began}
 
 
+def blast(destination, size, seconds):
+    """UDP datagrams to port 9 for so long; the seconds and how many the kernel took."""
+    data, count, began = bytes(size), 0, time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((destination, 9))
+        while time.monotonic() < began + seconds:
+            for _ in range(32):
+                try:
+                    count += sock.send(data) > 0
+                except OSError:
+                    pass            # a full queue, or a port that nobody has
+    return [time.monotonic() - began, count]
+
+
 class Mailbox:
     """A UDP socket inside a namespace, read by the bed's own loop: what came, in which order."""
 

@@ -6,6 +6,7 @@ mod common;
 mod accounts;
 mod branch;
 mod chaos;
+mod fair;
 mod frames;
 mod goodbye;
 mod gre;
