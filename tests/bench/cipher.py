@@ -4,11 +4,9 @@ import itertools
 import os
 import subprocess
 
-from counting import HERE, WORK, build, callgrind, debian
-from report import ROOT, Table, compare
+from counting import HERE, WORK, build, build_mips, callgrind, debian
+from report import Table, compare
 
-TARGET = 'mipsel_24kc'
-TRIPLE = 'mipsel-unknown-linux-musl'
 SIZES = [1400, 576, 64]
 COUNT = 640
 # What is measured, and what of it is the measuring program's own.
@@ -16,7 +14,7 @@ PARTS = {'seal': None, 'open': 'seal', 'up': 'caller', 'down': None}
 
 
 def run(options):
-    debian.install('qemu-user', 'gcc', 'libc6-dev')
+    debian.install('gcc', 'libc6-dev')
     counters = {'mipsel': on_mips(), 'host': on_host()}
     table, found = Table('instructions of the program per packet', 'octets', *counters), {}
     for part, size in itertools.product(PARTS, SIZES):
@@ -34,12 +32,10 @@ def cost(counter, part, size):
 
 
 def on_mips():
-    subprocess.run([f'{ROOT}/cross/cargo', TARGET, 'build', '--release', '--quiet', '--bin', 'pptp-bench',
-                    '--manifest-path', f'{HERE}/Cargo.toml'], check=True)
-    plugin = f'{WORK}/count.so'
+    program, plugin = build_mips(), f'{WORK}/count.so'
     os.makedirs(WORK, exist_ok=True)
     subprocess.run(['gcc', '-O2', '-Wall', '-fPIC', '-shared', '-o', plugin, f'{HERE}/count.c'], check=True)
-    program, out = f'{ROOT}/target/cross/cargo/{TRIPLE}/release/pptp-bench', f'{WORK}/count'
+    out = f'{WORK}/count'
 
     def count(part, size, packets):
         subprocess.run(['qemu-mipsel', '-cpu', '24Kc', '-plugin', f'{plugin},out={out}', program, part, str(size), str(packets)], check=True)

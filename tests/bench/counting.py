@@ -1,4 +1,4 @@
-"""Instructions of the measuring program (src/main.rs), by callgrind on this machine."""
+"""The measuring program (src/main.rs): built for this machine and for MIPS, and its instructions by callgrind."""
 import os
 import re
 import subprocess
@@ -12,6 +12,7 @@ import debian  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = f'{ROOT}/target/bench'
 CARGO = f'{WORK}/cargo'
+TARGET, TRIPLE = 'mipsel_24kc', 'mipsel-unknown-linux-musl'
 
 
 def build(program):
@@ -19,6 +20,14 @@ def build(program):
     subprocess.run(['cargo', 'build', '--release', '--quiet', '--locked', '--bin', program, '--manifest-path', f'{HERE}/Cargo.toml'],
                    check=True, env={**os.environ, 'CARGO_TARGET_DIR': CARGO})
     return f'{CARGO}/release/{program}'
+
+
+def build_mips():
+    """Builds pptp-bench for MIPS; its path. `qemu-mipsel` runs it."""
+    debian.install('qemu-user')
+    subprocess.run([f'{ROOT}/cross/cargo', TARGET, 'build', '--release', '--quiet', '--bin', 'pptp-bench',
+                    '--manifest-path', f'{HERE}/Cargo.toml'], check=True)
+    return f'{ROOT}/target/cross/cargo/{TRIPLE}/release/pptp-bench'
 
 
 def callgrind(program, *words, only=None):

@@ -28,7 +28,8 @@ CALLERS = {'one': '203.0.113.11', 'two': '203.0.113.12'}
 USER, PASSWORD = 'alice', 'alice-Pass1'
 MTU = 1400
 
-SO_RCVBUFFORCE = 33    # not in Python
+SO_RCVBUFFORCE = 33     # not in Python
+TCP_LISTEN = '0A'       # in /proc/net/tcp
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
 
@@ -80,7 +81,9 @@ class Site:
             out.write('\n'.join(lines) + '\n')
         with open(log, 'w', encoding='ascii') as out:
             self.server = self.spaces['router'].popen([self.binary, '-c', file], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        until(lambda: 'listening' in open(log, encoding='utf-8').read(), 'the server listens')
+        until(lambda: 'listening' in text(log) or self.server.poll() is not None, 'the server listens')
+        if self.server.poll() is not None:
+            raise RuntimeError(f'the server ended: {text(log)}')
 
     def call(self, name='one', calls=1, cipher='mppe'):
         """So many calls of one caller, with a TUN device for all of them. Their addresses."""
@@ -115,6 +118,12 @@ class Site:
                 process.kill()
                 process.wait()
         self.children, self.server = [], None
+        until(self.is_free, 'the port is free: the kernel may take a moment')
+
+    def is_free(self):
+        """Whether nothing listens in the router."""
+        with self.spaces['router'], open('/proc/net/tcp', encoding='ascii') as file:
+            return not any(line.split()[3] == TCP_LISTEN for line in file)
 
     def cpu(self):
         """Seconds that the server has run on a processor so far."""
@@ -155,6 +164,11 @@ def address_of(process):
     if not line.startswith('up '):
         raise RuntimeError(f'the caller ended: {line}{process.stderr.read()}')
     return line.split()[1]
+
+
+def text(path):
+    with open(path, encoding='utf-8') as file:
+        return file.read()
 
 
 def until(holds, what, seconds=30):

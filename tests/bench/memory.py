@@ -1,5 +1,8 @@
 """What the real server takes of memory: with more and more open calls under one limit, and under other limits, since all
-of the memory is taken at the start."""
+of the memory is taken at the start. And what the library's part of it is on MIPS."""
+import subprocess
+
+from counting import build, build_mips
 from hostbed import Site
 from report import Table
 
@@ -11,6 +14,7 @@ def run(_options):
     with Site() as site:
         by_calls(site)
         by_limit(site)
+    on_mips()
 
 
 def by_calls(site):
@@ -35,6 +39,18 @@ def by_limit(site):
         more = (own(site) - first) * 1024 // (limit - 1) if limit > 1 else ''
         table.row(f'max_sessions {limit}', site.memory(), own(site), more)
         site.stop()
+    table.show()
+
+
+def on_mips():
+    """The storage that the program hands to the library, by the sizes of the types."""
+    table = Table('octets of the library', 'x86-64', 'mipsel', 'for each call more', '')
+    programs, first = [[build('pptp-bench')], ['qemu-mipsel', '-cpu', '24Kc', build_mips()]], None
+    for limit in CALLS[1:]:
+        octets = [int(subprocess.run([*words, 'sizes', str(limit)], check=True, capture_output=True).stdout) for words in programs]
+        first = first or octets
+        more = [(now - then) // (limit - 1) if limit > 1 else '' for now, then in zip(octets, first)]
+        table.row(f'max_sessions {limit}', *octets, *more)
     table.show()
 
 

@@ -24,6 +24,9 @@ const WIRE: Quality = Quality { delay: 0, jitter: 0, loss: 0, doubled: 0, reorde
 /// Milliseconds that a login may take.
 const PATIENCE: u64 = 5000;
 
+/// Connections beside those of the calls.
+const SPARE: u16 = 32;
+
 /// Milliseconds between the first and the last login: less than a call is silent before it is tested.
 const SPREAD_MS: u64 = 19_000;
 
@@ -55,11 +58,11 @@ pub fn with<T>(calls: usize, work: impl FnOnce(&mut Crowd) -> T) -> T {
 }
 
 /// The limits are as low as they can be for these calls, as on a router of their size.
-fn config_of(calls: usize) -> Config {
+pub fn config_of(calls: usize) -> Config {
     let first = Ipv4Addr::new(10, 77, 0, 10);
     Config {
         max_sessions: calls as u16,
-        max_connections: calls as u16 * 2,
+        max_connections: calls as u16 + SPARE,
         duplicate: Duplicate::Allow,
         local_ip: Ipv4Addr::new(10, 77, 0, 1),
         pool: Pool { first, last: (u32::from(first) + calls as u32 + 90).into() },

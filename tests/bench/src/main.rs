@@ -8,6 +8,8 @@
 //! `calls-up|calls-down CALLS BURST COUNT`, `line CALLS LOSS LATE COUNT`, `idle CALLS SECONDS`: only what is
 //! done in the module `counted` is to be counted. Printed is what it is to be divided by: packets that
 //! arrived, or calls and seconds.
+//!
+//! `sizes CALLS`: octets that so many calls take, and the rest of the server's memory.
 
 #[allow(dead_code)] // the tests use the rest
 #[path = "../../common/mod.rs"]
@@ -31,6 +33,7 @@ fn main() {
         ("calls-down", &[calls, burst, count]) => scale::down(calls, burst, count),
         ("line", &[calls, loss, late, count]) => scale::up(calls, 1, [loss, late], count),
         ("idle", &[calls, seconds]) => scale::idle(calls, seconds),
+        ("sizes", &[calls]) => scale::sizes(calls),
         _ => panic!("no such part: {words:?}"),
     }
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::mem::take;
 
 use pptp::packet::Packet;
+use pptp::session::{Alarm, Control, Frame, Held, Server, Session, Sizes};
 use pptp::wire::gre::Header;
 
 use crate::common::caller::gre_octets;
@@ -128,6 +129,22 @@ fn reply(crowd: &mut Crowd, number: usize) {
         packet.set(&octets);
         counted::gre(server, callers[number].address, packet, *now);
     }
+}
+
+/// What the program takes at its start for so many calls and connections.
+pub fn sizes(calls: usize) {
+    let config = crowd::config_of(calls);
+    let sizes = Sizes::of(&config);
+    let octets = [
+        size_of::<Server>(),
+        size_of::<Session>() * sizes.sessions,
+        size_of::<Control>() * sizes.controls,
+        size_of::<Held>() * sizes.held,
+        size_of::<Frame>() * sizes.frames,
+        size_of::<Alarm>() * sizes.alarms,
+        size_of::<u16>() * sizes.addresses,
+    ];
+    println!("{}", octets.iter().sum::<usize>());
 }
 
 fn begin(crowd: &mut Crowd) {
