@@ -1,12 +1,16 @@
 //! A packet in one fixed buffer with headroom: headers are stripped from and prepended to the
 //! front, and the data in between never moves.
 
+use pptp_cipher::{Arc4, BUFFER, Buffer, Large};
+
 use crate::limits::{HEADROOM, PACKET};
+
+const _: () = assert!(PACKET == BUFFER);
 
 /// A packet that is changed in place.
 #[derive(Clone)]
 pub struct Packet {
-    buffer: [u8; PACKET],
+    buffer: Buffer,
     start: usize,
     end: usize,
 }
@@ -20,17 +24,17 @@ impl Default for Packet {
 impl Packet {
     /// An empty packet behind the headroom.
     pub const fn new() -> Packet {
-        Packet { buffer: [0; PACKET], start: HEADROOM, end: HEADROOM }
+        Packet { buffer: Buffer([0; PACKET]), start: HEADROOM, end: HEADROOM }
     }
 
     /// The octets of the packet.
     pub fn data(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.buffer.0[self.start..self.end]
     }
 
     /// The octets of the packet, to be changed in place.
     pub fn data_mut(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.start..self.end]
+        &mut self.buffer.0[self.start..self.end]
     }
 
     /// Number of octets.
@@ -46,7 +50,7 @@ impl Packet {
     /// Makes the packet a copy of `data` behind `HEADROOM`; false when it is too long.
     pub fn set(&mut self, data: &[u8]) -> bool {
         let end = HEADROOM + data.len();
-        let Some(room) = self.buffer.get_mut(HEADROOM..end) else { return false };
+        let Some(room) = self.buffer.0.get_mut(HEADROOM..end) else { return false };
         room.copy_from_slice(data);
         (self.start, self.end) = (HEADROOM, end);
         true
@@ -54,13 +58,27 @@ impl Packet {
 
     /// The buffer behind the headroom, for a read from a device; `filled` says how much came.
     pub fn space(&mut self) -> &mut [u8] {
-        &mut self.buffer[HEADROOM..]
+        &mut self.buffer.0[HEADROOM..]
     }
 
     /// After a read into `space`: the packet is its first `len` octets.
     pub fn filled(&mut self, len: usize) {
         self.start = HEADROOM;
         self.end = (HEADROOM + len).min(PACKET);
+    }
+
+    /// Appends `len` octets at `from` of a larger buffer; returns their sum as `pptp_cipher::sum` has it, or
+    /// nothing (and no change) if there is no room.
+    pub fn append(&mut self, large: &Large, from: usize, len: usize) -> Option<u16> {
+        let sum = pptp_cipher::part(&mut self.buffer, self.end, large, from, len)?;
+        self.end += len;
+        Some(sum)
+    }
+
+    /// Copies what stands from `from` on into a larger buffer; returns its sum as well.
+    pub fn copy_to(&self, large: &mut Large, to: usize, from: usize) -> Option<u16> {
+        let len = self.len().checked_sub(from)?;
+        pptp_cipher::join(large, to, &self.buffer, self.start + from, len)
     }
 
     /// Takes `count` octets off the front; false (and no change) when there are fewer.
@@ -77,11 +95,16 @@ impl Packet {
         self.end = self.end.min(self.start + len);
     }
 
+    /// Combines the octets from `from` on with the next ones of the key stream.
+    pub fn apply(&mut self, cipher: &mut Arc4, from: usize) {
+        cipher.apply_in(&mut self.buffer, self.start + from, self.end);
+    }
+
     /// Puts `header` in front. The headroom holds every header that this server builds
     /// (`limits::HEADROOM`); false (and no change) when it would not.
     pub fn prepend(&mut self, header: &[u8]) -> bool {
         let Some(start) = self.start.checked_sub(header.len()) else { return false };
-        self.buffer[start..self.start].copy_from_slice(header);
+        self.buffer.0[start..self.start].copy_from_slice(header);
         self.start = start;
         true
     }

@@ -2,7 +2,7 @@
 //! from the kernel: SHA-1 of a secret state and a counter, the state replaced after each request
 //! so that an earlier output cannot be computed from a later state.
 
-use sha1::{Digest, Sha1};
+use pptp_cipher::sha1;
 
 /// A deterministic generator; as unpredictable as its seed.
 pub struct Random {
@@ -49,8 +49,7 @@ impl Random {
     }
 
     fn block(&self, purpose: u8, count: u32) -> [u8; 20] {
-        let digest = Sha1::new().chain_update(self.state).chain_update([purpose]);
-        digest.chain_update(count.to_be_bytes()).finalize().into()
+        sha1(&[&self.state, &[purpose], &count.to_be_bytes()])
     }
 
     fn advance(&mut self) {

@@ -18,6 +18,12 @@ pub fn sum(octets: &[u8]) -> u16 {
         let pair = [pair[0], pair.get(1).copied().unwrap_or(0)];
         total += u64::from(u16::from_ne_bytes(pair));
     }
+    fold(total)
+}
+
+/// Folds the carries of a sum into 16 bits.
+#[inline(always)]
+pub fn fold(total: u64) -> u16 {
     let total = (total & 0xffff_ffff) + (total >> 32);
     let total = (total & 0xffff) + (total >> 16 & 0xffff) + (total >> 32);
     let total = (total & 0xffff) + (total >> 16);

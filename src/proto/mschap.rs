@@ -4,7 +4,7 @@
 use des::Des;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use md4::{Digest, Md4};
-use sha1::Sha1;
+use pptp_cipher::sha1;
 use zeroize::Zeroize;
 
 use crate::limits::PASSWORD_UNITS;
@@ -110,14 +110,6 @@ pub fn get_master_key(password_hash_hash: &[u8; 16], nt_response: &[u8; 24]) -> 
 pub fn get_asymmetric_start_key(master_key: &[u8; 16], is_send: bool) -> [u8; 16] {
     let magic = if is_send { SERVER_SENDS } else { SERVER_RECEIVES };
     first(sha1(&[master_key, &[0; 40], magic, &[0xf2; 40]]))
-}
-
-fn sha1(parts: &[&[u8]]) -> [u8; 20] {
-    let mut hash = Sha1::new();
-    for part in parts {
-        hash.update(part);
-    }
-    hash.finalize().into()
 }
 
 /// The first octets of a digest.

@@ -51,7 +51,7 @@ pub struct Storage<'a> {
 
 // What an element may cost at most; a 32-bit router needs less. The default of 32 calls takes
 // less than 400 KiB in all.
-const _: () = assert!(size_of::<Session>() <= 2432);
+const _: () = assert!(size_of::<Session>() <= 2496);
 const _: () = assert!(size_of::<Control>() <= 1024);
 const _: () = assert!(size_of::<Held>() <= 1600);
 const _: () = assert!(size_of::<Frame>() <= 1536);

@@ -1,5 +1,7 @@
 //! The sending direction of MPPE.
 
+use pptp_cipher::Arc4;
+
 use super::keys::SessionKey;
 use super::stream::Stream;
 use super::{FLAG, Method, is_flag};
@@ -29,7 +31,7 @@ impl Encryptor {
     pub fn seal(&mut self, packet: &mut Packet) {
         let flushed = match self.stream {
             Some(_) => self.seal_stateful(packet.data_mut()),
-            None => self.seal_stateless(packet.data_mut()),
+            None => self.seal_stateless(packet),
         };
         let header = Header { flushed, compressed: false, encrypted: true, count: self.count };
         packet.prepend(&header.to_octets());
@@ -38,9 +40,10 @@ impl Encryptor {
 
     /// Every packet has its own key, the first one too (RFC 3078 section 8.1). Returns the FLUSHED
     /// bit.
-    fn seal_stateless(&mut self, data: &mut [u8]) -> bool {
-        self.key.change();
-        self.key.cipher().apply(data);
+    fn seal_stateless(&mut self, packet: &mut Packet) -> bool {
+        let mut cipher = Arc4::blank();
+        self.key.change_with(&mut cipher);
+        packet.apply(&mut cipher, 0);
         true
     }
 

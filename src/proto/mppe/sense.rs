@@ -4,7 +4,19 @@
 use pptp_cipher::Arc4;
 
 use super::stream::{HEAD, Stream};
+use crate::packet::Packet;
 use crate::wire::ppp::{protocol, protocol_field};
+
+/// Whether a protocol field stands in front of a decrypted packet. Random octets pass once in a hundred
+/// times: good enough for the packet that was expected anyway. A field of one octet passes only for
+/// IP, since every second random octet is one.
+pub fn has_protocol(octets: &[u8]) -> bool {
+    match protocol_field(octets) {
+        Ok((number, 1)) => number == protocol::IPV4 || number == protocol::IPV6,
+        Ok((number, _)) => number < 0x100,
+        Err(_) => false,
+    }
+}
 
 /// The beginning of a decrypted packet.
 pub struct Clear {
@@ -28,23 +40,17 @@ impl Clear {
         Clear { head, len: data.len() }
     }
 
-    /// Puts the clear octets in place of those in `data`, and decrypts the rest with the `cipher`
-    /// of `under`.
-    pub fn finish(&self, cipher: &mut Arc4, data: &mut [u8]) {
-        let (head, rest) = data.split_at_mut(data.len().min(HEAD));
-        head.copy_from_slice(&self.head[..head.len()]);
-        cipher.apply(rest);
+    /// Puts the clear octets in place of those in the packet, and decrypts the rest with the `cipher` of
+    /// `under`.
+    pub fn finish(&self, cipher: &mut Arc4, packet: &mut Packet) {
+        let known = self.len.min(HEAD);
+        packet.data_mut()[..known].copy_from_slice(&self.head[..known]);
+        packet.apply(cipher, known);
     }
 
-    /// Whether a protocol field stands in front. Random octets pass once in a hundred times: good
-    /// enough for the packet that was expected anyway. A field of one octet passes only for IP,
-    /// since every second random octet is one.
+    /// Whether a protocol field stands in front.
     pub fn has_protocol(&self) -> bool {
-        match self.protocol() {
-            Some((number, 1)) => number == protocol::IPV4 || number == protocol::IPV6,
-            Some((number, _)) => number < 0x100,
-            None => false,
-        }
+        has_protocol(&self.head[..self.len.min(HEAD)])
     }
 
     /// Whether it is a whole IP packet. Random octets pass once in 10^9 times: good enough to

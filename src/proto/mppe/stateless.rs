@@ -1,8 +1,10 @@
 //! Receiving with a new key for every packet (RFC 3078 section 8.1).
 
+use pptp_cipher::Arc4;
+
 use super::LATE;
 use super::keys::SessionKey;
-use super::sense::Clear;
+use super::sense::{Clear, has_protocol};
 use crate::limits::REKEYS_PER_PACKET;
 use crate::packet::Packet;
 use crate::reason::Discard;
@@ -46,9 +48,9 @@ impl Stateless {
             return Err(Discard::MppeHeader);
         }
         match self.place.distance(header.count) {
-            0 => self.expected(packet.data_mut())?,
+            0 => self.expected(packet)?,
             distance if distance >= COUNTS - LATE => return Err(Discard::MppeLate),
-            distance => self.ahead(distance, header.count, packet.data_mut())?,
+            distance => self.ahead(distance, header.count, packet)?,
         }
         self.search = None;
         Ok(())
@@ -60,14 +62,22 @@ impl Stateless {
     }
 
     /// The packet that comes next: one key change, taken back if it makes no sense.
-    fn expected(&mut self, data: &mut [u8]) -> Result<(), Discard> {
-        let before = self.place.key.current();
-        self.place.key.change();
+    fn expected(&mut self, packet: &mut Packet) -> Result<(), Discard> {
+        let (before, mut cipher) = (self.place.key.current(), Arc4::blank());
+        self.place.key.change_with(&mut cipher);
         self.work = self.work.wrapping_add(1);
-        if !open(&self.place.key, Clear::has_protocol, data) {
+        let known = packet.len().min(PROTOCOL);
+        let (head, _) = packet.data_mut().split_at_mut(known);
+        let mut clear = [0; PROTOCOL];
+        let clear = &mut clear[..known];
+        clear.copy_from_slice(head);
+        cipher.apply(clear);
+        if !has_protocol(clear) {
             self.place.key.restore(&before);
             return Err(Discard::MppeJump);
         }
+        head.copy_from_slice(clear);
+        packet.apply(&mut cipher, known);
         self.place.changes = self.place.changes.wrapping_add(1);
         Ok(())
     }
@@ -75,13 +85,13 @@ impl Stateless {
     /// A packet with others missing before it. The keys in between are computed on a copy, at most
     /// `REKEYS_PER_PACKET` for this packet. What is further ahead than that is searched for by
     /// several packets, each of which goes on where the one before it had to stop.
-    fn ahead(&mut self, distance: u16, count: u16, data: &mut [u8]) -> Result<(), Discard> {
+    fn ahead(&mut self, distance: u16, count: u16, packet: &mut Packet) -> Result<(), Discard> {
         let is_near = distance < REKEYS_PER_PACKET;
         let (mut place, budget) = match self.search.take_if(|_| !is_near) {
             Some(search) => (search, REKEYS_PER_PACKET),
             None => (self.place.clone(), REKEYS_PER_PACKET.min(distance + 1)),
         };
-        if self.run(&mut place, budget, count, data) {
+        if self.run(&mut place, budget, count, packet) {
             self.place = place;
             return Ok(());
         }
@@ -95,31 +105,32 @@ impl Stateless {
     /// Steps `budget` keys forward and stops at a key of this count that decrypts to sense. The
     /// search does not end at the count itself: after an outage of more than 4096 packets the key
     /// is a whole round further.
-    fn run(&mut self, place: &mut Place, budget: u16, count: u16, data: &mut [u8]) -> bool {
+    fn run(&mut self, place: &mut Place, budget: u16, count: u16, packet: &mut Packet) -> bool {
+        let mut cipher = Arc4::blank();
         (0..budget).any(|_| {
             let is_due = place.distance(count) == 0;
-            self.step(place);
-            is_due && open(&place.key, Clear::is_ip, data)
+            self.step(place, &mut cipher);
+            if !is_due {
+                return false;
+            }
+            let clear = Clear::under(&mut cipher, packet.data());
+            let is_right = clear.is_ip();
+            if is_right {
+                clear.finish(&mut cipher, packet);
+            }
+            is_right
         })
     }
 
-    fn step(&mut self, place: &mut Place) {
-        place.key.change();
+    fn step(&mut self, place: &mut Place, cipher: &mut Arc4) {
+        place.key.change_with(cipher);
         place.changes = place.changes.wrapping_add(1);
         self.work = self.work.wrapping_add(1);
     }
 }
 
-/// Decrypts `data` if it makes sense under `key`.
-fn open(key: &SessionKey, is_sense: fn(&Clear) -> bool, data: &mut [u8]) -> bool {
-    let mut cipher = key.cipher();
-    let clear = Clear::under(&mut cipher, data);
-    let is_right = is_sense(&clear);
-    if is_right {
-        clear.finish(&mut cipher, data);
-    }
-    is_right
-}
+/// Octets of an inner protocol field.
+const PROTOCOL: usize = 2;
 
 /// Keys after which a search starts again at its beginning, so that it comes back if a spoofed
 /// packet stood in its way: eight rounds. An outage of more packets than that is not caught up.

@@ -14,6 +14,7 @@ use super::common::inner::numbered;
 use super::common::mppe_peers::{KINDS, Kind, Receiver, Sender, rc4};
 use super::input::Input;
 use rc4::StreamCipher;
+use sha1::{Digest, Sha1};
 
 const START: [u8; 16] = *b"a start key, 128";
 
@@ -246,19 +247,52 @@ fn to_model(kind: Kind, input: &mut Input) {
     assert!(is_read, "never read again by {kind:?}");
 }
 
-/// RC4 with a key of any length, in pieces of any length: the same as another one's, and back.
+/// RC4 with a key of any length, in pieces of any length and at any place of a packet's buffer: the same
+/// as another one's, and back. And rows of new session keys.
 pub fn arc4(data: &[u8]) {
+    key_changes(data);
     let mut input = Input::new(data);
     let mut key = input.octets().to_vec();
     if key.is_empty() {
         key.push(0);
     }
     let (mut ours, mut theirs) = (pptp_cipher::Arc4::new(&key), rc4(&key));
+    let mut buffer = pptp_cipher::Buffer([0; pptp_cipher::BUFFER]);
     while !input.is_empty() {
         let clear = input.octets();
-        let (mut left, mut right) = (clear.to_vec(), clear.to_vec());
-        ours.apply(&mut left);
+        let mut right = clear.to_vec();
         theirs.apply_keystream(&mut right);
-        assert_eq!(left, right);
+        let start = right.iter().map(|&octet| usize::from(octet)).sum::<usize>() % 64;
+        let end = start + clear.len();
+        match buffer.0.get_mut(start..end) {
+            Some(room) => {
+                room.copy_from_slice(clear);
+                ours.apply_in(&mut buffer, start, end);
+                assert_eq!(buffer.0[start..end], right);
+            }
+            None => {
+                let mut left = clear.to_vec();
+                ours.apply(&mut left);
+                assert_eq!(left, right);
+            }
+        }
+    }
+}
+
+/// New session keys (RFC 3079 section 3.4) by SHA-1 and RC4 of others, and SHA-1 of anything.
+fn key_changes(data: &[u8]) {
+    assert_eq!(pptp_cipher::sha1(&[data])[..], Sha1::digest(data)[..]);
+    let (Some(start), Some(first)) = (data.first_chunk::<16>(), data.last_chunk::<16>()) else {
+        return;
+    };
+    let (mut ours, mut theirs, change) = (*first, *first, pptp_cipher::KeyChange::new(start));
+    let mut cipher = pptp_cipher::Arc4::blank();
+    for _ in 0..3 {
+        change.change(&mut ours, &mut cipher);
+        let hash = Sha1::new().chain_update(start).chain_update([0; 40]).chain_update(theirs);
+        let interim = hash.chain_update([0xf2; 40]).finalize();
+        theirs.copy_from_slice(&interim[..16]);
+        rc4(&interim[..16]).apply_keystream(&mut theirs);
+        assert_eq!(ours, theirs);
     }
 }
