@@ -40,10 +40,11 @@ def figures(bed, server):
     caller, found = dial(bed), {}
     for rate in RATES:
         caller.spoil(f'delay {DELAY}ms' + (f' loss {rate}%' if rate else ''))
-        up, down = arrivals(bed, caller, server)
+        packets = arrivals(bed, caller, server)
         tcp = tcp_up(caller, bed), tcp_down(caller, bed)
-        lives = caller.is_open()
+        lives = packets is not None and caller.is_open()
         expect(lives or server is bed.poptop, f'the call ended at {rate} % loss')
+        up, down = packets or (0, 0)
         found[rate, 'up'], found[rate, 'down'] = (up, tcp[0], lives), (down, tcp[1], lives)
         caller.spoil()
         if not lives:
@@ -59,14 +60,16 @@ def dial(bed):
 
 
 def arrivals(bed, caller, server):
-    """Percent of the packets that arrive in each direction. The requests of one ping go up and its answers down;
-    the network devices at both ends count them."""
+    """Percent of the packets that arrive in each direction, or None if the call ended. The requests of one ping go
+    up and its answers down; the network devices at both ends count them."""
     def counters():
         far = bed.machine.sh(f'cd /sys/class/net/{server.device}/statistics; cat rx_packets tx_packets')
         near = caller.sh('cd /sys/class/net/ppp0/statistics; cat tx_packets rx_packets')
         return [int(number) for number in (near + far).split()]
     before = counters()
     caller.run(f'ping -q -c {PACKETS} -i 0.006 -s 572 -W 1 {GATEWAY}', PACKETS * 0.006 * 5 + 60)
+    if not caller.is_open():
+        return None
     sent_up, got_down, got_up, sent_down = [now - then for now, then in zip(counters(), before)]
     expect(sent_up >= PACKETS, f'ping sent {sent_up} of {PACKETS} packets')
     return 100 * got_up / sent_up, 100 * got_down / sent_down
