@@ -172,7 +172,7 @@ def delay(bed, flood):
             f"{sent / seconds / 1000:.0f} packets in a ms, {passed / seconds / 1000:.1f} passed")
     if busy_median - median > ADDED_MS or busy_most - most > ADDED_MS:
         return note, "a ping is delayed too much"
-    if sent / seconds < FLOOD / 3:
+    if sent / seconds < FLOOD / 10:
         return note, "no flood"
     return note, lost > 0.01 and "pings are lost"
 
