@@ -91,6 +91,10 @@ fn open(decryptor: &mut Decryptor, wire: &[u8]) -> Result<Vec<u8>, Discard> {
 const MISSED: usize = 3000;
 const RESETS: usize = 8;
 
+/// Counts up to the last one read that are never read again. Of a flushed packet from before that
+/// the receiver cannot know whether it is old: the tunnel does, by its own numbers.
+const LATE: u16 = 64;
+
 /// Packets that were sent, and what they mean.
 struct Line {
     peer: Peer,
@@ -98,8 +102,8 @@ struct Line {
     flying: VecDeque<(Vec<u8>, Vec<u8>)>,
     /// The number of the next packet.
     next: u32,
-    /// The last number read.
-    read: Option<u32>,
+    /// Number and count of the packet that was read last.
+    read: Option<(u32, u16)>,
     /// Packets that were not read, and resets, since one was.
     missed: usize,
     resets: usize,
@@ -185,10 +189,10 @@ impl Line {
             return;
         }
         assert_eq!(octets, clear);
-        let number = number_of(&clear);
-        // Counts go round after 4096 packets; before that nothing is read twice.
-        assert!(self.read.is_none_or(|read| read < number || read - number > 4000));
-        self.read = Some(number);
+        let (number, count) = (number_of(&clear), u16::from_be_bytes([wire[0], wire[1]]));
+        let is_late = |(_, read): (u32, u16)| read.wrapping_sub(count) % 4096 < LATE;
+        assert!(self.read.is_none_or(|read| read.0 < number || !is_late(read)), "read twice");
+        self.read = Some((number, count));
     }
 
     /// On a good line everything is read again, soon: whatever came before.

@@ -45,7 +45,8 @@ fn answer(inform: &Inform, octets: &[u8], room: usize, domain: &[u8], routes: &[
         answer.tell(option::ROUTES, routes);
     });
     let Some(packet) = written.map(|length| &buffer[..length]) else {
-        return assert!(room < 28 + 240 + 9 + 1, "no answer with room for one");
+        // The client's identifier, if it has one, is given back.
+        return assert!(room < 28 + 240 + 9 + 2 + 255 + 1, "no answer with room for one");
     };
     let header = Header::parse(packet).unwrap();
     assert_eq!((header.source, header.destination), (SERVER, CLIENT));
