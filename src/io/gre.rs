@@ -1,7 +1,7 @@
 //! The raw socket for GRE (RFC 2637 section 4): enhanced GRE packets straight on IP protocol 47,
 //! without any kernel module.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -22,12 +22,40 @@ use crate::io::log::warn;
 /// times that.
 const RECEIVE_BUFFER: i32 = 1 << 18;
 
+/// Linux from 6.9 on answers a GRE packet for which there is no room with ICMP "protocol unreachable",
+/// at which callers such as pptp-linux hang up; before, it just drops it.
+const ANSWERS_WHEN_FULL: (u32, u32) = (6, 9);
+
+/// A socket that takes every GRE packet and keeps none, so that none is without a taker. Where it is
+/// not needed it is not opened: a packet costs some 1000 instructions more with it.
+fn taker() -> io::Result<Option<OwnedFd>> {
+    let release = fs::read("/proc/sys/kernel/osrelease").unwrap_or_default();
+    if version(&release).is_some_and(|version| version < ANSWERS_WHEN_FULL) {
+        return Ok(None);
+    }
+    let socket = sys::socket(Socket::Gre)?;
+    // The one instruction returns how many octets to keep.
+    let keep_none =
+        sys::Instruction { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    sys::filter(&socket, &[keep_none])?;
+    Ok(Some(socket))
+}
+
+/// The first two numbers of a kernel's release, such as `6.12.40`.
+fn version(release: &[u8]) -> Option<(u32, u32)> {
+    let mut numbers = str::from_utf8(release).ok()?.split(['.', '-', '\n']);
+    let mut next = || numbers.next()?.parse().ok();
+    Some((next()?, next()?))
+}
+
 /// With this in the environment the kernel makes all IP headers: for tests that compare the two.
 const PLAIN: &str = "PPTP_SERVER_PLAIN_GRE";
 
 /// The open sockets.
 pub struct Gre {
     socket: File,
+    /// Takes the packets for which `socket` has no room. It is never read.
+    _taker: Option<OwnedFd>,
     /// Sends packets with their IP header: the kernel then has a third less to do for each.
     ready: Option<OwnedFd>,
     /// What `ready` is bound to.
@@ -65,7 +93,8 @@ impl Gre {
             sys::set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, plain)
                 .doing("let GRE packets be fragmented")?;
         }
-        Ok(Gre { socket: socket.into(), ready, local: None, identification: 0 })
+        let _taker = taker().doing("open a second raw socket for GRE")?;
+        Ok(Gre { socket: socket.into(), _taker, ready, local: None, identification: 0 })
     }
 
     /// What the event loop watches.
@@ -181,5 +210,14 @@ mod tests {
         let mut short = Packet::new();
         assert!(short.set(&[0x45; 19]));
         assert_eq!(strip_ip(&mut short), None);
+    }
+
+    #[test]
+    fn the_release_of_a_kernel() {
+        assert_eq!(version(b"6.12.40\n"), Some((6, 12)));
+        assert_eq!(version(b"6.9-rc1"), Some(ANSWERS_WHEN_FULL));
+        assert_eq!(version(b"5.15.0-generic"), Some((5, 15)));
+        assert_eq!(version(b""), None);
+        assert_eq!(version(b"unknown"), None);
     }
 }

@@ -2,9 +2,13 @@
 of its own here: it gets a part of every millisecond of one core (sched(7), SCHED_DEADLINE), so that what the other
 processes send is more than it can do, and what else runs on this machine does not change its speed much."""
 import json
+import signal
+import socket
 import statistics
 import subprocess
 
+import gre
+import ip
 import traffic
 from bed import CALLERS, GATEWAY, LAN
 from load import Load, hand_over
@@ -187,3 +191,28 @@ def figures(answers):
     """Milliseconds: the median, and what 99 % do not exceed; what was lost counts as a second."""
     times = sorted(time / 1000 or 1000 for time in answers)
     return statistics.median(times), times[int(len(times) * 0.99)]
+
+
+@scenario()
+def stands_still(bed, check):
+    """While the server gets no time at all more packets come than the kernel keeps for it. None of them is answered
+    by ICMP, "protocol unreachable", as newer kernels would: callers such as pptp-linux hang up at that."""
+    caller = bed.dial("c1")
+    seen = bed.capture("c1", "wan")
+    packet = ip.udp(caller.address, LAN, 4000, 9, b"x" * 1000)
+    bed.server.signal(signal.SIGSTOP)
+    try:
+        for _ in range(1500):
+            caller.send_ip(packet)
+        bed.loop.sleep(0.1)
+    finally:
+        bed.server.signal(signal.SIGCONT)
+    with check("no-icmp") as suite:
+        sent = len(seen.packets(gre.PROTOCOL, outgoing=True))
+        answers = [packet.payload[:2].hex() for packet in seen.packets(socket.IPPROTO_ICMP, outgoing=False)]
+        suite.note = f"{sent} packets"
+        assert sent > 1000 and not answers, f"{sent} packets, ICMP {answers}"
+    with check("the-call-lives"):
+        # The keys of what was lost are caught up with a few at each packet.
+        bed.ping("c1", LAN, count=40, interval=0.01, wait=0.05)
+        bed.assert_ping("c1", LAN)
