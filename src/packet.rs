@@ -1,7 +1,7 @@
 //! A packet in one fixed buffer with headroom: headers are stripped from and prepended to the
 //! front, and the data in between never moves.
 
-use pptp_cipher::{Arc4, BUFFER, Buffer, Large};
+use pptp_cipher::{Arc4, BUFFER, Buffer};
 
 use crate::limits::{HEADROOM, PACKET};
 
@@ -65,20 +65,6 @@ impl Packet {
     pub fn filled(&mut self, len: usize) {
         self.start = HEADROOM;
         self.end = (HEADROOM + len).min(PACKET);
-    }
-
-    /// Appends `len` octets at `from` of a larger buffer; returns their sum as `pptp_cipher::sum` has it, or
-    /// nothing (and no change) if there is no room.
-    pub fn append(&mut self, large: &Large, from: usize, len: usize) -> Option<u16> {
-        let sum = pptp_cipher::part(&mut self.buffer, self.end, large, from, len)?;
-        self.end += len;
-        Some(sum)
-    }
-
-    /// Copies what stands from `from` on into a larger buffer; returns its sum as well.
-    pub fn copy_to(&self, large: &mut Large, to: usize, from: usize) -> Option<u16> {
-        let len = self.len().checked_sub(from)?;
-        pptp_cipher::join(large, to, &self.buffer, self.start + from, len)
     }
 
     /// Takes `count` octets off the front; false (and no change) when there are fewer.

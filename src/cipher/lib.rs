@@ -5,13 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod arc4;
-mod copy;
 mod key;
 mod sha1;
 mod sum;
 
 pub use arc4::{Arc4, BUFFER, Buffer};
-pub use copy::{LARGE, Large, join, part};
 pub use key::KeyChange;
 pub use sha1::sha1;
 pub use sum::sum;

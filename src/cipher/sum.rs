@@ -23,7 +23,7 @@ pub fn sum(octets: &[u8]) -> u16 {
 
 /// Folds the carries of a sum into 16 bits.
 #[inline(always)]
-pub fn fold(total: u64) -> u16 {
+fn fold(total: u64) -> u16 {
     let total = (total & 0xffff_ffff) + (total >> 32);
     let total = (total & 0xffff) + (total >> 16 & 0xffff) + (total >> 32);
     let total = (total & 0xffff) + (total >> 16);
