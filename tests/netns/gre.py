@@ -54,7 +54,8 @@ def raw_socket(netns, source=None):
 
 
 class Hub:
-    """All GRE of one namespace: finds the tunnel of a packet by its call id."""
+    """All GRE of one namespace: finds the tunnel of a packet by its destination and call id. Each address has ids of its
+    own, and a server that does not know yet that a caller is gone still sends to its last one."""
 
     def __init__(self, loop, netns, report):
         self.loop, self.netns, self.report = loop, netns, report
@@ -80,18 +81,18 @@ class Hub:
 
     def take(self, packet):
         header = (packet[0] & 15) * 4
-        source = socket.inet_ntoa(packet[12:16])
+        source, local = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
         if int.from_bytes(packet[2:4], "big") != len(packet):
             return self.report("GRE: IP length differs from the octets received")
         try:
             call_id, seq, ack, payload = parse(packet[header:])
         except ValueError as error:
             return self.report(f"GRE from {source}: {error}: {packet[header:][:24].hex()}")
-        tunnel = self.tunnels.get(call_id)
+        tunnel = self.tunnels.get((local, call_id))
         if tunnel:
-            tunnel.receive(source, socket.inet_ntoa(packet[16:20]), seq, ack, payload)
-        elif call_id not in self.ended:
-            self.report(f"GRE from {source} for call {call_id:#06x}, which nobody has")
+            tunnel.receive(source, seq, ack, payload)
+        elif (local, call_id) not in self.ended:
+            self.report(f"GRE {source} -> {local} for call {call_id:#06x}, which nobody has")
 
     def close(self):
         for raw in (self.socket, *self.senders.values()):
@@ -117,12 +118,13 @@ class Tunnel:
         self.late = self.data = self.bare = 0
         self.timer = None
         self.corked = None              # packets that wait for `uncork`
-        hub.tunnels[call_id] = self
-        hub.ended.discard(call_id)
+        self.key = self.local, call_id
+        hub.tunnels[self.key] = self
+        hub.ended.discard(self.key)
 
-    def receive(self, source, local, seq, ack, payload):
-        if source != self.server or local != self.local:
-            return self.report(f"GRE {source} -> {local} in the call of {self.server}")
+    def receive(self, source, seq, ack, payload):
+        if source != self.server:
+            return self.report(f"GRE from {source} in the call of {self.server}")
         if ack is not None:
             self.take_ack(ack, bare=seq is None)
         if seq is None:
@@ -198,5 +200,5 @@ class Tunnel:
     def close(self):
         if self.timer:
             self.timer.cancel()
-        if self.hub.tunnels.pop(self.call_id, None):
-            self.hub.ended.add(self.call_id)
+        if self.hub.tunnels.pop(self.key, None):
+            self.hub.ended.add(self.key)
