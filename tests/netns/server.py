@@ -31,10 +31,10 @@ def values(options):
 
 def resident(bed, figure="VmRSS"):
     """The server's memory as text. Without the pages of the program file, which is three times as
-    large here as on a router, it must stay under 1 MiB."""
+    large here as on a router, it must stay under 1.25 MiB: a quarter is for packets that wait under overload."""
     size = bed.server.status(figure)
     own = size - bed.server.status("RssFile")
-    assert own < 1024, f"{figure} is {size} KiB, {own} of them written to"
+    assert own < 1280, f"{figure} is {size} KiB, {own} of them written to"
     return f"{figure} {size} KiB, {own} of them written to"
 
 
