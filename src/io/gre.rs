@@ -15,12 +15,12 @@ use super::sys::{self, Socket};
 use crate::io::log::warn;
 
 /// Octets of received packets that may wait for us; the kernel doubles it, and counts 2.3 KB for each
-/// packet of most drivers. It holds 220 of them then: 25 ms of a line of 100 Mbit/s while another
+/// packet of most drivers. It holds 440 of them then: 50 ms of a line of 100 Mbit/s while another
 /// program has the processor (the kernel's default, 93, is one time slice of a busy router). More
 /// would only let a flood stand in front of everybody: when all of them are read in a row, as
-/// `turns.rs` does it, that takes 800 000 instructions, 3 ms on a small router; with 1 MB it was four
-/// times that.
-const RECEIVE_BUFFER: i32 = 1 << 18;
+/// `turns.rs` does it, that takes 1.6 million instructions, 6 ms on a small router. With half of it 5 %
+/// of one caller's pings were lost beside another's transfer on a busy machine (tests/bench/run latency).
+const RECEIVE_BUFFER: i32 = 1 << 19;
 
 /// Linux from 6.9 on answers a GRE packet for which there is no room with ICMP "protocol unreachable",
 /// at which callers such as pptp-linux hang up; before, it just drops it.
