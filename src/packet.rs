@@ -1,7 +1,7 @@
 //! A packet in one fixed buffer with headroom: headers are stripped from and prepended to the
 //! front, and the data in between never moves.
 
-use pptp_cipher::{Arc4, BUFFER, Buffer};
+use pptp_cipher::{Arc4, BUFFER, Buffer, Large};
 
 use crate::limits::{HEADROOM, PACKET};
 
@@ -84,6 +84,12 @@ impl Packet {
     /// Combines the octets from `from` on with the next ones of the key stream.
     pub fn apply(&mut self, cipher: &mut Arc4, from: usize) {
         cipher.apply_in(&mut self.buffer, self.start + from, self.end);
+    }
+
+    /// Copies the octets from `from` on to where `at` is in `to`; the sum of their 16-bit words in ones'
+    /// complement and the machine's byte order, or `None` where they do not fit.
+    pub fn copy(&self, from: usize, to: &mut Large, at: usize) -> Option<u16> {
+        pptp_cipher::copy(&self.buffer, (self.start + from, self.end), to, at)
     }
 
     /// Puts `header` in front. The headroom holds every header that this server builds

@@ -12,4 +12,4 @@ mod sum;
 pub use arc4::{Arc4, BUFFER, Buffer};
 pub use key::KeyChange;
 pub use sha1::sha1;
-pub use sum::sum;
+pub use sum::{LARGE, Large, copy, sum};

@@ -110,7 +110,7 @@ impl Tun {
     /// Writes one packet, maybe together with those that follow: see `flush`.
     pub fn write(&mut self, packet: &mut Packet) {
         while let Some(merge) = &mut self.merge {
-            match merge.offer(packet.data()) {
+            match merge.offer(packet) {
                 Offered::Kept => return,
                 Offered::Full => self.flush(),
                 Offered::Alone => return self.write_alone(packet),

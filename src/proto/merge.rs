@@ -6,9 +6,10 @@
 //! all but the last have one length and no PSH, and everything else is the same. Splitting makes new
 //! checksums, and MPPE has no integrity check: one that is wrong keeps its segment out.
 
-use pptp_cipher::sum;
+use pptp_cipher::{LARGE, Large, sum};
 
 use crate::limits::{MERGED, MERGED_OCTETS};
+use crate::packet::Packet;
 use crate::wire::checksum::{self, checksum};
 use crate::wire::virtio;
 
@@ -26,7 +27,7 @@ pub enum Offered {
 /// Segments on their way to be one packet.
 pub struct Merge {
     /// A virtio header, then the joined packet.
-    buffer: [u8; virtio::HEADER + MERGED_OCTETS],
+    buffer: Large,
     /// Octets of the joined packet.
     len: usize,
     /// Octets of its headers.
@@ -41,7 +42,7 @@ pub struct Merge {
 impl Default for Merge {
     fn default() -> Self {
         Merge {
-            buffer: [0; virtio::HEADER + MERGED_OCTETS],
+            buffer: Large([0; LARGE]),
             len: 0,
             headers: 0,
             segment: 0,
@@ -54,32 +55,36 @@ impl Default for Merge {
 impl Merge {
     /// Takes the IPv4 packet `packet` if it can be joined with those before it, or if it can be the
     /// first.
-    pub fn offer(&mut self, packet: &[u8]) -> Offered {
-        let Some(headers) = headers(packet) else { return Offered::Alone };
-        let data = packet.len() - headers;
+    pub fn offer(&mut self, packet: &Packet) -> Offered {
+        let octets = packet.data();
+        let Some(headers) = headers(octets) else { return Offered::Alone };
+        let data = octets.len() - headers;
         if self.count == 0 {
-            if packet.len() > MERGED_OCTETS {
+            if octets.len() > MERGED_OCTETS {
                 return Offered::Alone;
             }
-            self.buffer[virtio::HEADER..][..packet.len()].copy_from_slice(packet);
-            (self.len, self.headers, self.segment) = (packet.len(), headers, data);
-        } else if self.is_next(packet, headers) {
-            let at = virtio::HEADER + self.len;
-            self.buffer[at..at + data].copy_from_slice(&packet[headers..]);
-            self.buffer[virtio::HEADER + FLAGS] |= packet[FLAGS];
-            self.len += data;
-        } else {
+            self.buffer.0[virtio::HEADER..][..headers].copy_from_slice(&octets[..headers]);
+            (self.len, self.headers, self.segment) = (headers, headers, data);
+            self.is_closed = false;
+        } else if !self.is_next(octets, headers) {
             return Offered::Full;
         }
+        // Its checksum is found right or wrong by the way.
+        let sum = packet.copy(headers, &mut self.buffer, virtio::HEADER + self.len);
+        if !sum.is_some_and(|sum| is_right(octets, headers, sum)) {
+            return Offered::Alone;
+        }
+        self.buffer.0[virtio::HEADER + FLAGS] |= octets[FLAGS];
+        self.len += data;
         self.count += 1;
-        self.is_closed = data < self.segment || packet[FLAGS] & PSH != 0 || self.count == MERGED;
+        self.is_closed = data < self.segment || octets[FLAGS] & PSH != 0 || self.count == MERGED;
         Offered::Kept
     }
 
     /// The joined packet with its virtio header, if there is any; the next one begins behind it.
     pub fn take(&mut self) -> Option<&[u8]> {
         let end = virtio::HEADER + self.len;
-        let (header, packet) = self.buffer[..end].split_at_mut(virtio::HEADER);
+        let (header, packet) = self.buffer.0[..end].split_at_mut(virtio::HEADER);
         match core::mem::take(&mut self.count) {
             0 => return None,
             1 => header.copy_from_slice(&virtio::PLAIN),
@@ -88,31 +93,55 @@ impl Merge {
                 finish(packet);
             }
         }
-        Some(&self.buffer[..end])
+        Some(&self.buffer.0[..end])
     }
 
     fn is_next(&self, packet: &[u8], headers: usize) -> bool {
-        let first = &self.buffer[virtio::HEADER..][..self.headers];
         let data = packet.len() - headers;
-        let same = |from: usize, to: usize| first[from..to] == packet[from..to];
+        let first = &self.buffer.0[virtio::HEADER..];
         let so_far = (self.len - self.headers) as u32;
         !self.is_closed
             && headers == self.headers
             && data <= self.segment
             && self.len + data <= MERGED_OCTETS
-            && word(packet, IDENTIFICATION) == word(first, IDENTIFICATION).wrapping_add(self.count)
-            && long(packet, SEQUENCE) == long(first, SEQUENCE).wrapping_add(so_far)
-            && same(TYPE_OF_SERVICE, LENGTH)
-            && same(FRAGMENT, IP_CHECKSUM)
-            && same(ADDRESSES, SEQUENCE)
-            && same(ACKNOWLEDGMENT, FLAGS)
-            && same(WINDOW, TCP_CHECKSUM)
-            && same(URGENT, headers)
+            && follows(first, packet, headers, self.count, so_far)
     }
 }
 
-/// Octets of the headers of a TCP segment that may be joined with others: data, no flag but ACK and
-/// PSH, no fragment, no IP options, checksums that are right.
+/// Whether the headers of `packet` are those of `first`, with the numbers of a segment that comes
+/// `count` segments and `octets` of data later. Lengths, checksums and PSH may be others.
+fn follows(first: &[u8], packet: &[u8], headers: usize, count: u16, octets: u32) -> bool {
+    let ((first, _), (packet, _)) = (first.as_chunks(), packet.as_chunks());
+    let Some((a, a_options)) = first.get(..headers / 4).and_then(<[_]>::split_first_chunk) else {
+        return false;
+    };
+    let Some((b, b_options)) = packet.get(..headers / 4).and_then(<[_]>::split_first_chunk) else {
+        return false;
+    };
+    let (a, b): (&[_; WORDS], &[_; WORDS]) = (a, b);
+    let number = |at: usize| u32::from_be_bytes(a[at / 4]);
+    let later = |at: usize, by: u32| number(at).wrapping_add(by) ^ u32::from_be_bytes(b[at / 4]);
+    let other = |at: usize| u32::from_ne_bytes(a[at / 4]) ^ u32::from_ne_bytes(b[at / 4]);
+    let differences = other(VERSION) & LEFT
+        | later(IDENTIFICATION, u32::from(count) << 16)
+        | other(TIME_TO_LIVE) & LEFT
+        | other(ADDRESSES)
+        | other(ADDRESSES + 4)
+        | other(PORTS)
+        | later(SEQUENCE, octets)
+        | other(ACKNOWLEDGMENT)
+        | other(OFFSET) & !(u32::from(PSH) << 16).to_be()
+        | other(TCP_CHECKSUM) & !LEFT;
+    differences == 0 && a_options == b_options
+}
+
+/// Words of headers without options.
+const WORDS: usize = (IP_HEADER + TCP_HEADER) / 4;
+/// The first two octets of a word.
+const LEFT: u32 = 0xffff_0000u32.to_be();
+
+/// Octets of the headers of a TCP segment that may be joined with others if its checksums are right:
+/// data, no flag but ACK and PSH, no fragment, no IP options.
 fn headers(packet: &[u8]) -> Option<usize> {
     let (first, _) = packet.split_first_chunk::<{ IP_HEADER + TCP_HEADER }>()?;
     let headers = IP_HEADER + usize::from(first[OFFSET] >> 4) * 4;
@@ -125,14 +154,15 @@ fn headers(packet: &[u8]) -> Option<usize> {
         && usize::from(word(first, LENGTH)) == packet.len()
         && headers >= IP_HEADER + TCP_HEADER
         && headers < packet.len();
-    (is_plain && is_right(packet)).then_some(headers)
+    is_plain.then_some(headers)
 }
 
-/// Whether the checksums of IP and TCP (RFC 9293 section 3.1, with the pseudo-header) are right. The
-/// addresses stand in front of the segment already.
-fn is_right(packet: &[u8]) -> bool {
+/// Whether the checksums of IP and TCP (RFC 9293 section 3.1, with the pseudo-header) are right, where
+/// the octets behind the headers have this sum. The addresses stand in front of the segment already.
+fn is_right(packet: &[u8], headers: usize, data: u16) -> bool {
     let rest = u16::from(TCP) + (packet.len() - IP_HEADER) as u16;
-    let whole = u32::from(sum(&packet[ADDRESSES..])) + u32::from(rest.to_be());
+    let whole =
+        u32::from(sum(&packet[ADDRESSES..headers])) + u32::from(data) + u32::from(rest.to_be());
     sum(&packet[..IP_HEADER]) == 0xffff && checksum::fold(whole) == 0xffff
 }
 
@@ -157,41 +187,48 @@ fn word(octets: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([octets[at], octets[at + 1]])
 }
 
-fn long(octets: &[u8], at: usize) -> u32 {
-    u32::from(word(octets, at)) << 16 | u32::from(word(octets, at + 2))
-}
-
 // Offsets in an IPv4 header without options (RFC 791 section 3.1) ...
 const IP_HEADER: usize = 20;
 const VERSION_4_NO_OPTIONS: u8 = 0x45;
-const TYPE_OF_SERVICE: usize = 1;
+const VERSION: usize = 0;
 const LENGTH: usize = 2;
 const IDENTIFICATION: usize = 4;
 const FRAGMENT: usize = 6;
 const DONT_FRAGMENT: u8 = 0x40;
+const TIME_TO_LIVE: usize = 8;
 const PROTOCOL: usize = 9;
 const TCP: u8 = 6;
 const IP_CHECKSUM: usize = 10;
 const ADDRESSES: usize = 12;
 // ... and, counted from there as well, in the TCP header behind it (RFC 9293 section 3.1).
 const TCP_HEADER: usize = 20;
+const PORTS: usize = 20;
 const SEQUENCE: usize = 24;
 const ACKNOWLEDGMENT: usize = 28;
 const OFFSET: usize = 32;
 const FLAGS: usize = 33;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
-const WINDOW: usize = 34;
 const TCP_CHECKSUM: usize = 36;
-const URGENT: usize = 38;
 
-const _: () = assert!(MERGED_OCTETS <= u16::MAX as usize);
+const _: () =
+    assert!(MERGED_OCTETS <= u16::MAX as usize && virtio::HEADER + MERGED_OCTETS == LARGE);
 
 #[cfg(test)]
 mod tests {
     extern crate std;
     use super::*;
     use std::vec::Vec;
+
+    fn long(octets: &[u8], at: usize) -> u32 {
+        u32::from(word(octets, at)) << 16 | u32::from(word(octets, at + 2))
+    }
+
+    fn packet(octets: &[u8]) -> Packet {
+        let mut packet = Packet::new();
+        assert!(packet.set(octets));
+        packet
+    }
 
     /// One TCP segment with `data` octets of data; `change` changes it before the checksums are made.
     fn segment(number: u16, at: u32, data: usize, change: impl Fn(&mut [u8])) -> Vec<u8> {
@@ -254,12 +291,12 @@ mod tests {
             writes += 1;
             out.extend(split(written));
         };
-        for packet in packets {
-            while merge.offer(packet) != Offered::Kept {
+        for octets in packets {
+            while merge.offer(&packet(octets)) != Offered::Kept {
                 match merge.take() {
                     Some(written) => write(written),
                     None => {
-                        write(&[&virtio::PLAIN[..], packet].concat());
+                        write(&[&virtio::PLAIN[..], octets].concat());
                         break;
                     }
                 }
@@ -335,13 +372,13 @@ mod tests {
         let mut merge = Merge::default();
         let whole = segment(1, 1, 1000, |_| {});
         for len in 0..whole.len() {
-            assert_eq!(merge.offer(&whole[..len]), Offered::Alone, "{len}");
+            assert_eq!(merge.offer(&packet(&whole[..len])), Offered::Alone, "{len}");
         }
         for offset in [0, 4, 15 << 4] {
             let odd = segment(1, 1, 20, |packet| packet[OFFSET] = offset);
-            assert_eq!(merge.offer(&odd), Offered::Alone);
+            assert_eq!(merge.offer(&packet(&odd)), Offered::Alone);
         }
-        assert_eq!(merge.offer(&segment(1, 1, 0, |_| {})), Offered::Alone);
+        assert_eq!(merge.offer(&packet(&segment(1, 1, 0, |_| {}))), Offered::Alone);
         assert!(merge.take().is_none());
     }
 
