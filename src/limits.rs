@@ -41,6 +41,15 @@ pub const MERGED: u16 = 16;
 /// Octets of such a packet: its buffer is the price.
 pub const MERGED_OCTETS: usize = 24 * 1024;
 
+/// Octets of the largest packet that the TUN device gives, with its virtio header: IPv6 and 65535 behind
+/// it. Its buffer is the price.
+pub const READ_OCTETS: usize = 12 + 40 + 65_535 + 1;
+
+/// Packets that wait in the kernel's queue of the TUN device, where it gives large ones: 64 KiB each at
+/// the most, so that a flood takes no more than 8 MiB of a router. It is read into `WAITING` places as
+/// soon as it fills. Linux has 500 of them, which is right for small ones.
+pub const TUN_QUEUE: u16 = 128;
+
 /// Octets of one queued PPP frame: address and control are added when it is sent, so protocol,
 /// code, identifier, length and an information field of the largest kind.
 pub const FRAME: usize = MRU + 4;

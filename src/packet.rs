@@ -1,7 +1,7 @@
 //! A packet in one fixed buffer with headroom: headers are stripped from and prepended to the
 //! front, and the data in between never moves.
 
-use pptp_cipher::{Arc4, BUFFER, Buffer, Large};
+use pptp_cipher::{Arc4, BUFFER, Buffer, Huge, Large};
 
 use crate::limits::{HEADROOM, PACKET};
 
@@ -65,6 +65,14 @@ impl Packet {
     pub fn filled(&mut self, len: usize) {
         self.start = HEADROOM;
         self.end = (HEADROOM + len).min(PACKET);
+    }
+
+    /// Appends `len` octets at `from` of a larger buffer; their sum as `copy` has it, or `None` and no
+    /// change where they do not fit.
+    pub fn append(&mut self, buffer: &Huge, from: usize, len: usize) -> Option<u16> {
+        let sum = pptp_cipher::part(buffer, (from, from + len), &mut self.buffer, self.end)?;
+        self.end += len;
+        Some(sum)
     }
 
     /// Takes `count` octets off the front; false (and no change) when there are fewer.

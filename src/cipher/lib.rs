@@ -6,10 +6,12 @@
 
 mod arc4;
 mod key;
+mod part;
 mod sha1;
 mod sum;
 
 pub use arc4::{Arc4, BUFFER, Buffer};
 pub use key::KeyChange;
+pub use part::{HUGE, Huge, part};
 pub use sha1::sha1;
 pub use sum::{LARGE, Large, copy, sum};

@@ -3,7 +3,7 @@
 use crate::arc4::Buffer;
 
 /// Octets of a machine word.
-const WORD: usize = 4;
+pub const WORD: usize = 4;
 
 /// Words that one turn of a loop takes.
 const BLOCK: usize = 8;
@@ -42,13 +42,22 @@ pub fn copy(from: &Buffer, (start, end): (usize, usize), to: &mut Large, at: usi
         room.copy_from_slice(octets);
         return Some(sum(octets));
     }
-    let whole = octets.len() / WORD;
-    let mut total = last(&octets[whole * WORD..]);
-    room[whole * WORD..].copy_from_slice(&octets[whole * WORD..]);
     // Counted from the start of both: only so the compiler knows that they are aligned.
-    let (words, _) = from.0.as_chunks::<WORD>();
-    let (places, _) = to.0.as_chunks_mut::<WORD>();
-    let (mut read, mut write, end) = (start / WORD, at / WORD, start / WORD + whole);
+    let (words, _) = from.0.as_chunks();
+    let (places, _) = to.0.as_chunks_mut();
+    Some(copy_words((words, start), (places, at), octets.len()))
+}
+
+/// Copies `len` octets to where there is room for them; their sum. Both places are octets too, and whole
+/// words.
+#[inline(always)]
+pub fn copy_words(
+    (words, start): (&[[u8; WORD]], usize),
+    (places, at): (&mut [[u8; WORD]], usize),
+    len: usize,
+) -> u16 {
+    let (mut read, mut write, end) = (start / WORD, at / WORD, (start + len) / WORD);
+    let mut total = 0;
     while read + BLOCK <= end
         && let Some(Ok(words)) = words.get(read..read + BLOCK).map(<&[_; BLOCK]>::try_from)
         && let Some(Ok(places)) =
@@ -64,7 +73,15 @@ pub fn copy(from: &Buffer, (start, end): (usize, usize), to: &mut Large, at: usi
     for (place, word) in places.iter_mut().skip(write).zip(few) {
         total += take(*word, place);
     }
-    Some(fold(total))
+    let rest = len % WORD;
+    if rest > 0
+        && let Some(word) = words.get(end)
+        && let Some(place) = places.get_mut(at / WORD + len / WORD)
+    {
+        place[..rest].copy_from_slice(&word[..rest]);
+        total += last(&word[..rest]);
+    }
+    fold(total)
 }
 
 /// Puts a word in its place; its number.

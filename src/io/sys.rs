@@ -242,6 +242,14 @@ impl Device<'_> {
         self.carry_out(libc::SIOCSIFMTU as Ioctl, &mut request)
     }
 
+    /// Sets how many packets wait in the kernel for who reads them.
+    pub fn set_queue(self, packets: u16) -> io::Result<()> {
+        let mut request = self.request()?;
+        // The number has no name in libc; it stands where all numbers do.
+        request.ifr_ifru.ifru_metric = c_int::from(packets);
+        self.carry_out(libc::SIOCSIFTXQLEN as Ioctl, &mut request)
+    }
+
     /// Lets packets flow.
     pub fn bring_up(self) -> io::Result<()> {
         let mut request = self.request()?;
@@ -277,13 +285,24 @@ impl Device<'_> {
 pub fn set_large_writes(tun: impl AsFd, octets: usize) -> io::Result<()> {
     let fd = tun.as_fd().as_raw_fd();
     let numbers = [octets as c_int, 1];
-    // SAFETY: the first two requests read an `int` each, which lives until they return; the third
-    // takes a number.
+    // SAFETY: both requests read an `int` each, which lives until they return.
     unsafe {
         checked(libc::ioctl(fd, libc::TUNSETVNETHDRSZ, &raw const numbers[0]))?;
         checked(libc::ioctl(fd, libc::TUNSETVNETLE, &raw const numbers[1]))?;
-        checked(libc::ioctl(fd, libc::TUNSETOFFLOAD, 0 as c_ulong))
     }
+    set_offload(fd, 0)
+}
+
+/// Lets it also give large TCP packets of both versions of IP, and packets whose checksum is still to be
+/// made.
+pub fn set_large_reads(tun: impl AsFd) -> io::Result<()> {
+    let kinds = libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+    set_offload(tun.as_fd().as_raw_fd(), libc::TUN_F_CSUM | kinds)
+}
+
+fn set_offload(tun: c_int, kinds: libc::c_uint) -> io::Result<()> {
+    // SAFETY: the request takes a number.
+    checked(unsafe { libc::ioctl(tun, libc::TUNSETOFFLOAD, c_ulong::from(kinds)) })
 }
 
 /// Fills `out` from the kernel's generator; waits when it has no entropy yet, early after power-on.

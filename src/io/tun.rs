@@ -10,8 +10,10 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use log::debug;
 use pptp::config::{AUTO_PREFIX, Config, LanMode, Network};
+use pptp::limits::TUN_QUEUE;
 use pptp::packet::Packet;
 use pptp::proto::merge::{Merge, Offered};
+use pptp::proto::split::Split;
 use pptp::session::Server;
 use pptp::wire::{ipv6, virtio};
 
@@ -32,14 +34,20 @@ pub struct Tun {
     routed: Vec<Network>,
     /// What will be written as one packet, where the kernel takes that.
     merge: Option<Box<Merge>>,
+    /// What was read as one packet and is several, where the kernel gives such.
+    split: Option<Box<Split>>,
 }
 
 impl Tun {
     /// Makes the device and sets it up.
     pub fn open(config: &Config) -> Result<Tun, Failure> {
-        let (file, merge) = make(&config.device)?;
+        let (file, merge, split) = make(&config.device)?;
         let handle = sys::socket(Socket::Device).doing("open a socket for device requests")?;
-        let tun = Tun { file, handle, routed: Vec::new(), merge };
+        let tun = Tun { file, handle, routed: Vec::new(), merge, split };
+        if tun.split.is_some() {
+            // A longer queue is no reason to do without large packets.
+            let _stays = Device(tun.handle.as_fd(), &config.device).set_queue(TUN_QUEUE);
+        }
         tun.set_up(config)?;
         Ok(tun)
     }
@@ -97,8 +105,16 @@ impl Tun {
         }
     }
 
-    /// Reads one packet.
+    /// Reads one packet, or makes it of what was read before.
     pub fn read(&mut self, packet: &mut Packet) -> io::Result<()> {
+        if let Some(split) = &mut self.split {
+            if split.next(packet) {
+                return Ok(());
+            }
+            let length = self.file.read(split.space())?;
+            split.take(packet, length);
+            return Ok(());
+        }
         let length = self.file.read(packet.space())?;
         packet.filled(length);
         if self.merge.is_some() {
@@ -193,28 +209,35 @@ fn put(file: &mut File, octets: &[u8]) {
     }
 }
 
-/// The device; and where large packets are gathered for it, if this kernel takes any.
-fn make(name: &str) -> Result<(File, Option<Box<Merge>>), Failure> {
+/// The device; where large packets for it are gathered, and where those that come from it are split,
+/// if this kernel takes and gives any.
+type Made = (File, Option<Box<Merge>>, Option<Box<Split>>);
+
+fn make(name: &str) -> Result<Made, Failure> {
     const PATH: &str = "/dev/net/tun";
     let mut options = File::options();
     options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
     let open = || options.open(PATH).doing_or(format_args!("open {PATH}"), path_advice);
     let file = open()?;
-    if std::env::var_os(PLAIN).is_none()
+    let plain = std::env::var_os(PLAIN);
+    if plain.as_ref().is_none_or(|what| what == PLAIN_READS)
         && Device(file.as_fd(), name).make_tun(true).is_ok()
         && sys::set_large_writes(&file, virtio::HEADER).is_ok()
     {
-        return Ok((file, Some(Box::default())));
+        let is_large = plain.is_none() && sys::set_large_reads(&file).is_ok();
+        return Ok((file, Some(Box::default()), is_large.then(Box::default)));
     }
     drop(file);
     let file = open()?;
     let made = Device(file.as_fd(), name).make_tun(false);
     made.doing_or(format_args!("make the TUN device {name}"), name_advice)?;
-    Ok((file, None))
+    Ok((file, None, None))
 }
 
-/// With this in the environment every packet is written by itself: for tests that compare the two.
+/// With this in the environment every packet is read and written by itself, or only read so: for tests
+/// that compare them.
 const PLAIN: &str = "PPTP_SERVER_PLAIN_TUN";
+const PLAIN_READS: &str = "reads";
 
 fn path_advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {

@@ -15,6 +15,7 @@ pub mod mschap;
 pub mod mss;
 pub mod negotiator;
 pub mod reply;
+pub mod split;
 pub mod tunnel;
 pub mod ubus;
 pub mod zone;
