@@ -103,7 +103,9 @@ pub struct Link {
     pub(super) unanswered: u8,
     /// When CCP begins even if the peer has not.
     pub(super) ccp_at: Option<Instant>,
+    /// When to send the next Reset-Request, and milliseconds from that one to its next.
     pub(super) reset_at: Option<Instant>,
+    pub(super) reset_pause: u64,
     pub(super) unread: Unread,
     pub(super) terminate_at: Option<Instant>,
     cause: Option<Cause>,
@@ -131,6 +133,7 @@ impl Link {
             unanswered: 0,
             ccp_at: None,
             reset_at: None,
+            reset_pause: 0,
             unread: Unread::default(),
             terminate_at: None,
             cause: None,

@@ -14,8 +14,11 @@ use crate::time::Instant;
 use crate::wire::ccp;
 use crate::wire::ppp::{ControlPacket, Options, code, protocol};
 
-/// Milliseconds between two Reset-Requests (RFC 1962 section 3).
+/// Milliseconds from a Reset-Request (RFC 1962 section 3) to the next one while packets come that
+/// cannot be read without it.
 const RESET_MS: u64 = 500;
+/// While none come the pause doubles, up to this: a peer that is gone is not asked twice a second.
+const RESET_PAUSE_MS: u64 = 16_000;
 
 /// Milliseconds that a peer has to begin CCP where weak keys are allowed.
 const CCP_WAIT_MS: u64 = 1000;
@@ -246,7 +249,11 @@ impl Link {
         if !decryptor.awaits_reset() {
             self.reset_at = None;
         } else if self.reset_at.is_none() {
+            self.reset_pause = RESET_MS;
             self.ask_for_reset(turn);
+        } else if opened == Err(Discard::MppeReset) {
+            self.reset_pause = RESET_MS;
+            self.reset_at = self.reset_at.min(Some(turn.now + RESET_MS));
         }
         self.unread.note(opened, work, turn.now);
         (opened, work)
@@ -266,7 +273,8 @@ impl Link {
 
     pub(super) fn ask_for_reset(&mut self, turn: &mut Turn) {
         let identifier = self.next_identifier();
-        self.reset_at = Some(turn.now + RESET_MS);
+        self.reset_at = Some(turn.now + self.reset_pause);
+        self.reset_pause = (self.reset_pause * 2).min(RESET_PAUSE_MS);
         turn.out.control(protocol::CCP, ccp::code::RESET_REQUEST, identifier, |_| {});
     }
 }

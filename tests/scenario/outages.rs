@@ -125,3 +125,25 @@ fn a_flood_of_unreadable_packets() {
         assert!(spent < 3 * REKEYS_PER_SECOND, "{spent} key changes in two seconds");
     });
 }
+
+/// Requests for new keys that are not heard become rare while the peer sends nothing; its next packet
+/// brings the next request within half a second.
+#[test]
+fn a_silent_peer_is_seldom_asked_for_a_reset() {
+    let encryption = Encryption::Wants(STATEFUL_128, &[STATEFUL_128]);
+    in_world(Config { mppe_stateful: true, ..config() }, 1, |world| {
+        let at = world.open(1, Habits { encryption, ..MIKROTIK });
+        outage(world, at, 1);
+        world.callers[at].gre_down.quality.loss = 100;
+        send(world, at, 1, 0);
+        let before = world.gre_sent;
+        world.run(16_000);
+        let asked = world.gre_sent - before;
+        assert!((4..=8).contains(&asked), "{asked} packets in 16 s of silence");
+        world.callers[at].gre_down.quality = GOOD;
+        send(world, at, 1, 520);
+        assert_eq!(world.tun.len(), 0);
+        send(world, at, 3, 10);
+        assert_eq!(world.tun.len(), 3);
+    });
+}
