@@ -157,13 +157,16 @@ fn layers_look_down_only() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Where `unsafe` may stand: calls of the system, and instructions that the compiler does not use.
+const UNSAFE: [&str; 2] = ["cipher/mips.rs", "io/sys.rs"];
+
 #[test]
-fn unsafe_stands_in_one_file_and_gives_reasons() {
+fn unsafe_stands_in_two_files_and_gives_reasons() {
     for source in sources() {
-        let blocks = source.code.split(|char: char| !char.is_alphanumeric() && char != '_');
-        let count = blocks.filter(|word| *word == "unsafe").count();
-        if source.path != "io/sys.rs" {
-            assert_eq!(count, 0, "src/{}: unsafe belongs into src/io/sys.rs", source.path);
+        let words = source.code.split(|char: char| !char.is_alphanumeric() && char != '_');
+        let count = words.filter(|word| *word == "unsafe").count();
+        if !UNSAFE.contains(&source.path.as_str()) {
+            assert_eq!(count, 0, "src/{}: unsafe belongs into {UNSAFE:?}", source.path);
             continue;
         }
         let text = fs::read_to_string(

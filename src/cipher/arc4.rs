@@ -1,22 +1,24 @@
-//! RC4, written for routers: most of the time that a packet costs is spent in `apply`.
+//! RC4, written for routers: most of the time that a packet costs is spent in `apply_in` and `start`.
 //!
-//! On a 24Kc core this shape takes half of the instructions of the plain loop: indices are octets
-//! into a table of 256, so no bound is checked; the counter `i` stands still for a block of 16
-//! steps and is a constant offset in each; the key stream is gathered in a register and combined
-//! with four octets of data at a time; and each step's look-up of its key octet stands behind the
-//! next step's first load, where an in-order core would otherwise wait.
+//! What is done octet by octet stands here. Blocks of 16 octets and keys of 128 bits, which is nearly
+//! everything, are done in `portable.rs`, or in `mips.rs` where the compiler may take that.
 
 use zeroize::Zeroize;
 
+#[cfg(mips_asm)]
+use crate::mips as fast;
+#[cfg(not(mips_asm))]
+use crate::portable as fast;
+
 /// Steps for which the counter stands still.
-const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
 /// Octets of a machine word that is combined with the key stream at once.
-const WORD: usize = 4;
+pub const WORD: usize = 4;
 
 /// Steps that stand before the first block of an aligned packet: MPPE encrypts from the protocol field
 /// on, which is two octets, and the IP packet behind it is aligned.
-const LEAD: usize = 2;
+pub const LEAD: usize = 2;
 
 /// Octets of a packet's buffer.
 pub const BUFFER: usize = 2048;
@@ -35,30 +37,38 @@ pub struct Arc4 {
     j: u8,
 }
 
+/// The tables of single packets, one after the other, where they cost least: a table for MIPS's own
+/// instructions begins at a multiple of its length.
+#[cfg_attr(mips_asm, repr(C, align(256)))]
+pub struct Scratch(pub Arc4);
+
+impl Scratch {
+    /// A table that `Arc4::start` initialises where it lies.
+    #[inline(always)]
+    pub const fn blank() -> Scratch {
+        Scratch(Arc4 { table: [0; 256], i: 0, j: 0 })
+    }
+}
+
 impl Arc4 {
     /// A table initialised with a key of 1 to 256 octets.
     pub fn new(key: &[u8]) -> Arc4 {
-        let mut cipher = Arc4::blank();
-        cipher.start(key);
-        cipher
-    }
-
-    /// A table that `start` initialises where it lies: for single packets a copy would cost too much.
-    #[inline(always)]
-    pub const fn blank() -> Arc4 {
-        Arc4 { table: [0; 256], i: 0, j: 0 }
+        let mut scratch = Scratch::blank();
+        scratch.0.start(key);
+        scratch.0
     }
 
     /// Begins the key stream of a key of 1 to 256 octets.
+    #[cfg_attr(mips_asm, inline(never))] // the loops are no part of it there
     pub fn start(&mut self, key: &[u8]) {
-        (self.table, self.i, self.j) = (IDENTITY.0, 0, 0);
-        match key.try_into() {
-            Ok(key) => schedule(&mut self.table, key),
-            Err(_other_length) => schedule_any(&mut self.table, key),
+        (self.i, self.j) = (0, 0);
+        if !key.try_into().is_ok_and(|key| fast::schedule(&mut self.table, key)) {
+            schedule(&mut self.table, key);
         }
     }
 
     /// Combines `data` with the next octets of the key stream, one after the other.
+    #[cfg_attr(mips_asm, inline(never))]
     pub fn apply(&mut self, data: &mut [u8]) {
         let table = &mut self.table;
         for octet in data {
@@ -84,7 +94,11 @@ impl Arc4 {
         // Counted from the start of the buffer: only so the compiler knows that they are aligned.
         let (words, _) = buffer.0.as_chunks_mut();
         let Some(words) = words.get_mut(..end / WORD) else { return };
-        let last = self.apply_words(words, first);
+        let (place, mut last) = ((usize::from(self.i) & (256 - BLOCK), self.j), first);
+        if let Some((base, j)) = fast::apply(&mut self.table, place, words, first) {
+            (self.i, self.j) = ((base + LEAD) as u8, j);
+            last = words.len() - (words.len() - first) % (BLOCK / WORD);
+        }
         self.apply(buffer.0.get_mut(last * WORD..end).unwrap_or_default());
     }
 
@@ -94,71 +108,11 @@ impl Arc4 {
         self.table.zeroize();
         self.j.zeroize();
     }
-
-    /// Whole blocks, from the word `first` on; returns the word behind them.
-    #[inline(always)]
-    fn apply_words(&mut self, words: &mut [[u8; WORD]], first: usize) -> usize {
-        let (mut place, mut at) = ((usize::from(self.i) & (256 - BLOCK), self.j), first);
-        while let Some(block) = words.get_mut(at..at + BLOCK / WORD) {
-            place = apply_block(&mut self.table, place, block);
-            at += BLOCK / WORD;
-        }
-        (self.i, self.j) = ((place.0 + LEAD) as u8, place.1);
-        at
-    }
-}
-
-/// Sixteen steps from a counter whose low four bits are `LEAD` and whose high ones are `base`; returns
-/// the next one's, and the other index. Those are no octets in the table but registers here, and `base`
-/// is a machine word: then the compiler adds `step` in the load itself.
-#[inline(always)]
-fn apply_block(
-    table: &mut [u8; 256],
-    (base, mut j): (usize, u8),
-    words: &mut [[u8; WORD]],
-) -> (usize, u8) {
-    let next = (base + BLOCK) & (256 - BLOCK);
-    // The place of the last key octet, which is looked up one step late.
-    let mut late = 0u8;
-    for (number, word) in words.iter_mut().enumerate() {
-        let mut stream = [0; WORD];
-        for k in 0..WORD {
-            let step = LEAD + WORD * number + k + 1;
-            let i = if step < BLOCK { base + step } else { next + step - BLOCK } & 0xff;
-            let x = table[i];
-            j = j.wrapping_add(x);
-            if k > 0 {
-                stream[k - 1] = table[usize::from(late)];
-            }
-            let y = table[usize::from(j)];
-            table[i] = y;
-            table[usize::from(j)] = x;
-            late = x.wrapping_add(y);
-        }
-        stream[WORD - 1] = table[usize::from(late)];
-        let mixed = u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(stream);
-        *word = mixed.to_ne_bytes();
-    }
-    (next, j)
-}
-
-/// The key schedule for keys of 128 bits.
-#[inline(always)]
-fn schedule(table: &mut [u8; 256], key: &[u8; 16]) {
-    let mut j = 0u8;
-    for base in (0..256).step_by(16) {
-        for (k, &octet) in key.iter().enumerate() {
-            let i = (base | k) & 0xff;
-            let x = table[i];
-            j = j.wrapping_add(x).wrapping_add(octet);
-            table[i] = table[usize::from(j)];
-            table[usize::from(j)] = x;
-        }
-    }
 }
 
 /// The key schedule for keys of any length.
-fn schedule_any(table: &mut [u8; 256], key: &[u8]) {
+fn schedule(table: &mut [u8; 256], key: &[u8]) {
+    *table = IDENTITY.0;
     let mut j = 0u8;
     for (i, &octet) in (0..256).zip(key.iter().cycle()) {
         j = j.wrapping_add(table[i]).wrapping_add(octet);
@@ -168,9 +122,9 @@ fn schedule_any(table: &mut [u8; 256], key: &[u8]) {
 
 /// A table of 0 to 255, where whole words of it can be copied.
 #[repr(C, align(4))]
-struct Table([u8; 256]);
+pub struct Table(pub [u8; 256]);
 
-static IDENTITY: Table = {
+pub static IDENTITY: Table = {
     let mut table = [0; 256];
     let mut i = 0;
     while i < 256 {
@@ -189,6 +143,13 @@ mod tests {
 
     fn reference(key: &[u8]) -> Rc4 {
         Rc4::new_from_slice(key).unwrap()
+    }
+
+    /// As packets have it.
+    fn scratch() -> Scratch {
+        let mut scratch = Scratch::blank();
+        scratch.0.start(b"0123456789abcdef");
+        scratch
     }
 
     #[test]
@@ -222,13 +183,23 @@ mod tests {
         assert_eq!(ours, theirs);
     }
 
+    /// What the other tests see of packets is the work of those loops, not of the plain ones.
+    #[test]
+    fn packets_have_the_fast_loops() {
+        let (Scratch(ref mut cipher), mut buffer) = (scratch(), Buffer([0; BUFFER]));
+        assert!(fast::schedule(&mut cipher.table, b"0123456789abcdef"));
+        let (words, _) = buffer.0.as_chunks_mut();
+        assert!(fast::apply(&mut cipher.table, (0, 0), &mut words[..8], 4).is_some());
+        assert!(words[4..8].iter().all(|word| *word != [0; 4]) && words[..4] == [[0; 4]; 4]);
+    }
+
     /// Wherever a packet stands in its buffer and whatever of the stream was used before.
     #[test]
     fn every_place_in_a_buffer_is_as_good_as_any() {
         for (start, used) in (0..20).flat_map(|start| (0..36).map(move |used| (start, used))) {
-            for len in [0, 1, 2, 3, 5, 16, 17, 18, 19, 33, 64, 300] {
+            for len in [0, 1, 2, 3, 5, 16, 17, 18, 19, 33, 64, 300, 1402] {
                 let mut buffer = Buffer([0x5a; BUFFER]);
-                let (mut ours, mut theirs) = (Arc4::new(b"0123456789abcdef"), vec![0; used + len]);
+                let (Scratch(ref mut ours), mut theirs) = (scratch(), vec![0; used + len]);
                 ours.apply(&mut vec![0; used]);
                 ours.apply_in(&mut buffer, start, start + len);
                 reference(b"0123456789abcdef").apply_keystream(&mut theirs);
@@ -242,7 +213,7 @@ mod tests {
                 assert_eq!(next, more[used + len..]);
             }
         }
-        let (mut cipher, mut buffer) = (Arc4::new(b"key"), Buffer([7; BUFFER]));
+        let (Scratch(ref mut cipher), mut buffer) = (scratch(), Buffer([7; BUFFER]));
         cipher.apply_in(&mut buffer, BUFFER - 4, BUFFER + 1);
         cipher.apply_in(&mut buffer, 9, 8);
         assert_eq!(buffer.0, [7; BUFFER]);

@@ -1,6 +1,6 @@
 //! The sending direction of MPPE.
 
-use pptp_cipher::Arc4;
+use pptp_cipher::Scratch;
 
 use super::keys::SessionKey;
 use super::stream::Stream;
@@ -41,9 +41,9 @@ impl Encryptor {
     /// Every packet has its own key, the first one too (RFC 3078 section 8.1). Returns the FLUSHED
     /// bit.
     fn seal_stateless(&mut self, packet: &mut Packet) -> bool {
-        let mut cipher = Arc4::blank();
-        self.key.change_with(&mut cipher);
-        packet.apply(&mut cipher, 0);
+        let mut cipher = Scratch::blank();
+        self.key.change_with(&mut cipher.0);
+        packet.apply(&mut cipher.0, 0);
         true
     }
 

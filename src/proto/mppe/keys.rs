@@ -1,6 +1,6 @@
 //! Session keys (RFC 3079 sections 3.1 to 3.3) and how they change (RFC 3078 section 7.3).
 
-use pptp_cipher::{Arc4, KeyChange, sha1};
+use pptp_cipher::{Arc4, KeyChange, Scratch, sha1};
 use zeroize::Zeroize;
 
 use super::Strength;
@@ -28,7 +28,7 @@ impl SessionKey {
     /// The next session key: hashed with the start key, then encrypted under itself (RFC 3078
     /// section 7.3).
     pub fn change(&mut self) {
-        self.change_with(&mut Arc4::blank());
+        self.change_with(&mut Scratch::blank().0);
     }
 
     /// The next session key, and its key stream in `cipher`: this is done for every packet.

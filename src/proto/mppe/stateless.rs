@@ -1,6 +1,6 @@
 //! Receiving with a new key for every packet (RFC 3078 section 8.1).
 
-use pptp_cipher::Arc4;
+use pptp_cipher::{Arc4, Scratch};
 
 use super::LATE;
 use super::keys::SessionKey;
@@ -63,8 +63,9 @@ impl Stateless {
 
     /// The packet that comes next: one key change, taken back if it makes no sense.
     fn expected(&mut self, packet: &mut Packet) -> Result<(), Discard> {
-        let (before, mut cipher) = (self.place.key.current(), Arc4::blank());
-        self.place.key.change_with(&mut cipher);
+        let (before, mut cipher) = (self.place.key.current(), Scratch::blank());
+        let cipher = &mut cipher.0;
+        self.place.key.change_with(cipher);
         self.work = self.work.wrapping_add(1);
         let known = packet.len().min(PROTOCOL);
         let (head, _) = packet.data_mut().split_at_mut(known);
@@ -77,7 +78,7 @@ impl Stateless {
             return Err(Discard::MppeJump);
         }
         head.copy_from_slice(clear);
-        packet.apply(&mut cipher, known);
+        packet.apply(cipher, known);
         self.place.changes = self.place.changes.wrapping_add(1);
         Ok(())
     }
@@ -106,17 +107,18 @@ impl Stateless {
     /// search does not end at the count itself: after an outage of more than 4096 packets the key
     /// is a whole round further.
     fn run(&mut self, place: &mut Place, budget: u16, count: u16, packet: &mut Packet) -> bool {
-        let mut cipher = Arc4::blank();
+        let mut cipher = Scratch::blank();
+        let cipher = &mut cipher.0;
         (0..budget).any(|_| {
             let is_due = place.distance(count) == 0;
-            self.step(place, &mut cipher);
+            self.step(place, cipher);
             if !is_due {
                 return false;
             }
-            let clear = Clear::under(&mut cipher, packet.data());
+            let clear = Clear::under(cipher, packet.data());
             let is_right = clear.is_ip();
             if is_right {
-                clear.finish(&mut cipher, packet);
+                clear.finish(cipher, packet);
             }
             is_right
         })

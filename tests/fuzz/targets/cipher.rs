@@ -290,7 +290,7 @@ fn key_changes(data: &[u8]) {
         return;
     };
     let (mut ours, mut theirs, change) = (*first, *first, pptp_cipher::KeyChange::new(start));
-    let mut cipher = pptp_cipher::Arc4::blank();
+    let pptp_cipher::Scratch(mut cipher) = pptp_cipher::Scratch::blank();
     for _ in 0..3 {
         change.change(&mut ours, &mut cipher);
         let hash = Sha1::new().chain_update(start).chain_update([0; 40]).chain_update(theirs);
