@@ -108,6 +108,18 @@ impl Packet {
         self.start = start;
         true
     }
+
+    /// The same for a header of a few octets: a few stores, where a copy would cost a call.
+    #[inline(always)]
+    pub fn prepend_array<const N: usize>(&mut self, header: [u8; N]) -> bool {
+        let Some(start) = self.start.checked_sub(N) else { return false };
+        let Some(room) = self.buffer.0.get_mut(start..).and_then(<[u8]>::first_chunk_mut) else {
+            return false;
+        };
+        *room = header;
+        self.start = start;
+        true
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +134,9 @@ mod tests {
         assert_eq!(packet.data(), b"cdef");
         assert!(packet.prepend(b"xyz"));
         assert_eq!(packet.data(), b"xyzcdef");
+        assert!(packet.prepend_array(*b"12"));
+        assert_eq!(packet.data(), b"12xyzcdef");
+        assert!(packet.strip(2));
         packet.truncate(4);
         assert_eq!(packet.data(), b"xyzc");
         assert!(!packet.strip(5));
@@ -133,6 +148,7 @@ mod tests {
         let mut packet = Packet::new();
         assert!(packet.set(b"a"));
         assert!(!packet.prepend(&[0; HEADROOM + 1]));
+        assert!(!packet.prepend_array([0; HEADROOM + 1]));
         assert!(!packet.set(&[0; PACKET]));
         assert_eq!(packet.data(), b"a");
         packet.filled(PACKET * 2);

@@ -10,7 +10,7 @@ use crate::proto::mss;
 use crate::reason::Discard;
 use crate::time::Instant;
 use crate::wire::ppp::{ADDRESS_CONTROL, protocol};
-use crate::wire::{Writer, gre, icmp, ipv4};
+use crate::wire::{icmp, ipv4};
 
 /// Where a packet from the TUN goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Server<'_> {
                     Ok(()) => return Some(call.path),
                     Err(why) => self.discards.count(why),
                 }
-            } else if packet.prepend(&ADDRESS_CONTROL) {
+            } else if packet.prepend_array(ADDRESS_CONTROL) {
                 call.prepend_gre(packet);
                 return Some(call.path);
             }
@@ -109,7 +109,7 @@ impl Server<'_> {
             match call.tunnel.acknowledgment_header(peer_call_id, now) {
                 Some(header) => {
                     packet.filled(0);
-                    prepend_header(packet, &header);
+                    header.prepend_to(packet);
                     return Some(path);
                 }
                 // It rode on data since it was queued, and a later one may be pending.
@@ -141,13 +141,15 @@ impl Call {
     /// Turns an inner packet of the protocol `number` into a GRE packet for the caller.
     pub(super) fn send(&mut self, number: u16, packet: &mut Packet) -> Result<(), Discard> {
         let (pfc, acfc) = (self.link.lcp().peer_pfc, self.link.lcp().peer_acfc);
-        packet.prepend(&number.to_be_bytes());
+        packet.prepend_array(number.to_be_bytes());
         if self.link.seal(packet)? {
-            let field = protocol::COMPRESSED.to_be_bytes();
-            packet.prepend(if pfc { &field[1..] } else { &field });
+            packet.prepend_array([protocol::COMPRESSED as u8]);
+            if !pfc {
+                packet.prepend_array([(protocol::COMPRESSED >> 8) as u8]);
+            }
         }
         if !acfc {
-            packet.prepend(&ADDRESS_CONTROL);
+            packet.prepend_array(ADDRESS_CONTROL);
         }
         self.prepend_gre(packet);
         Ok(())
@@ -156,13 +158,6 @@ impl Call {
     /// The next sequence number, and an acknowledgment if one is due.
     fn prepend_gre(&mut self, packet: &mut Packet) {
         let header = self.tunnel.data_header(self.peer_call_id, packet.len() as u16);
-        prepend_header(packet, &header);
+        header.prepend_to(packet);
     }
-}
-
-fn prepend_header(packet: &mut Packet, header: &gre::Header) {
-    let mut octets = [0; gre::HEADER_MAX];
-    let mut writer = Writer::new(&mut octets);
-    header.emit(&mut writer);
-    packet.prepend(writer.written());
 }

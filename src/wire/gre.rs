@@ -1,9 +1,10 @@
 //! The enhanced GRE header of PPTP (RFC 2637 section 4.1).
 
-use super::{Error, Reader, Writer};
+use super::Error;
+use crate::packet::Packet;
 
-/// Octets of the longest header: with sequence and acknowledgment number.
-pub const HEADER_MAX: usize = 16;
+/// Octets of a header without sequence and acknowledgment number.
+const FIXED: usize = 8;
 
 const KEY_PRESENT: u16 = 0x2000;
 const SEQUENCE_PRESENT: u16 = 0x1000;
@@ -42,37 +43,48 @@ impl Header {
     /// Reads a header and says how many octets it has. C, R, s, Recur and Flags must be zero and
     /// K set; the payload must be there in full (`Error::Length`), and have a sequence number.
     pub fn parse(octets: &[u8]) -> Result<(Header, usize), Error> {
-        let mut reader = Reader::new(octets);
-        let (flags, protocol) = (reader.u16()?, reader.u16()?);
+        let (&[f, l, p, q, n, m, c, d], mut rest) =
+            octets.split_first_chunk::<FIXED>().ok_or(Error::Short)?;
+        let (flags, protocol) = (u16::from_be_bytes([f, l]), u16::from_be_bytes([p, q]));
         let optional = SEQUENCE_PRESENT | ACKNOWLEDGMENT_PRESENT;
         if flags & !optional != KEY_PRESENT | VERSION_1 || protocol != PROTOCOL_PPP {
             return Err(Error::Value);
         }
-        let (payload_length, call_id) = (reader.u16()?, reader.u16()?);
-        let mut number = |mask| (flags & mask != 0).then(|| reader.u32()).transpose();
+        let (payload_length, call_id) = (u16::from_be_bytes([n, m]), u16::from_be_bytes([c, d]));
+        let mut number = |mask| {
+            if flags & mask == 0 {
+                return Ok(None);
+            }
+            let (number, behind) = rest.split_first_chunk().ok_or(Error::Short)?;
+            rest = behind;
+            Ok(Some(u32::from_be_bytes(*number)))
+        };
         let sequence = number(SEQUENCE_PRESENT)?;
         let acknowledgment = number(ACKNOWLEDGMENT_PRESENT)?;
-        if usize::from(payload_length) > reader.left() {
+        if usize::from(payload_length) > rest.len() {
             return Err(Error::Length);
         }
         if payload_length > 0 && sequence.is_none() {
             return Err(Error::Value);
         }
         let header = Header { payload_length, call_id, sequence, acknowledgment };
-        Ok((header, octets.len() - reader.left()))
+        Ok((header, octets.len() - rest.len()))
     }
 
-    /// Writes the header.
-    pub fn emit(&self, writer: &mut Writer) {
-        let bit = |present: bool, mask: u16| if present { mask } else { 0 };
-        let flags = KEY_PRESENT | VERSION_1 | bit(self.sequence.is_some(), SEQUENCE_PRESENT);
-        writer.u16(flags | bit(self.acknowledgment.is_some(), ACKNOWLEDGMENT_PRESENT));
-        writer.u16(PROTOCOL_PPP);
-        writer.u16(self.payload_length);
-        writer.u16(self.call_id);
-        for number in [self.sequence, self.acknowledgment].into_iter().flatten() {
-            writer.u32(number);
+    /// Puts the header in front of the payload.
+    pub fn prepend_to(&self, packet: &mut Packet) {
+        let mut flags = KEY_PRESENT | VERSION_1;
+        if let Some(number) = self.acknowledgment {
+            packet.prepend_array(number.to_be_bytes());
+            flags |= ACKNOWLEDGMENT_PRESENT;
         }
+        if let Some(number) = self.sequence {
+            packet.prepend_array(number.to_be_bytes());
+            flags |= SEQUENCE_PRESENT;
+        }
+        let ([n, m], [c, d]) = (self.payload_length.to_be_bytes(), self.call_id.to_be_bytes());
+        let ([f, l], [p, q]) = (flags.to_be_bytes(), PROTOCOL_PPP.to_be_bytes());
+        packet.prepend_array([f, l, p, q, n, m, c, d]);
     }
 }
 
@@ -86,12 +98,16 @@ mod tests {
     #[test]
     fn round_trip_and_every_truncation() {
         let (header, len) = Header::parse(&FULL).unwrap();
-        assert_eq!(len, HEADER_MAX);
+        assert_eq!(len, 16);
         assert_eq!((header.sequence, header.acknowledgment), (Some(7), Some(6)));
-        let mut buffer = [0; HEADER_MAX];
-        let mut writer = Writer::new(&mut buffer);
-        header.emit(&mut writer);
-        assert_eq!(writer.written(), &FULL[..HEADER_MAX]);
+        let mut packet = Packet::new();
+        assert!(packet.set(&FULL[16..]));
+        header.prepend_to(&mut packet);
+        assert_eq!(packet.data(), FULL);
+        let header = Header { acknowledgment: None, ..header };
+        packet.strip(16);
+        header.prepend_to(&mut packet);
+        assert_eq!(Header::parse(packet.data()), Ok((header, 12)));
         for cut in 0..FULL.len() {
             assert!(Header::parse(&FULL[..cut]).is_err(), "{cut}");
         }

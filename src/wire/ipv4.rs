@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{Error, Reader};
+use super::Error;
 
 /// Octets of a header without options.
 pub const HEADER_MIN: usize = 20;
@@ -41,20 +41,17 @@ pub struct Header {
 impl Header {
     /// Reads a header; the packet must be there in full, octets behind it are padding.
     pub fn parse(octets: &[u8]) -> Result<Header, Error> {
-        let mut reader = Reader::new(octets);
-        let version_ihl = reader.u8()?;
-        if version_ihl >> 4 != 4 {
+        // As an array: every packet comes by here.
+        let fixed: &[u8; HEADER_MIN] = octets.first_chunk().ok_or(Error::Short)?;
+        if fixed[0] >> 4 != 4 {
             return Err(Error::Value);
         }
-        let header_len = usize::from(version_ihl & 15) * 4;
-        reader.u8()?;
-        let total_len = usize::from(reader.u16()?);
-        reader.u16()?;
-        let fragment_offset = reader.u16()? & 0x1fff;
-        reader.u8()?;
-        let protocol = reader.u8()?;
-        reader.u16()?;
-        let (source, destination) = (Ipv4Addr::from(reader.array()?), reader.array()?.into());
+        let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
+        let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+        let header_len = usize::from(fixed[0] & 15) * 4;
+        let total_len = usize::from(word(2));
+        let (fragment_offset, protocol) = (word(6) & 0x1fff, fixed[9]);
+        let (source, destination) = ([s0, s1, s2, s3].into(), [d0, d1, d2, d3].into());
         if header_len < HEADER_MIN || total_len < header_len || total_len > octets.len() {
             return Err(Error::Length);
         }

@@ -1,6 +1,6 @@
 //! The header of an encrypted datagram (RFC 3078 section 3).
 
-use super::{Error, Reader};
+use super::Error;
 
 /// Octets of the header.
 pub const HEADER: usize = 2;
@@ -32,7 +32,7 @@ pub struct Header {
 impl Header {
     /// Reads the first two octets.
     pub fn parse(octets: &[u8]) -> Result<Header, Error> {
-        let bits = Reader::new(octets).u16()?;
+        let bits = u16::from_be_bytes(*octets.first_chunk().ok_or(Error::Short)?);
         let bit = |mask: u16| bits & mask != 0;
         Ok(Header {
             flushed: bit(0x8000),

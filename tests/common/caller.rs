@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use pptp::packet::Packet;
 use pptp::session::ControlId;
 use pptp::time::Instant;
 use pptp::wire::Writer;
@@ -351,10 +352,9 @@ impl Caller {
 
 /// Octets of a GRE packet.
 pub fn gre_octets(header: &gre::Header, frame: &[u8]) -> Vec<u8> {
-    let mut buffer = [0; gre::HEADER_MAX];
-    let mut writer = Writer::new(&mut buffer);
-    header.emit(&mut writer);
-    [writer.written(), frame].concat()
+    let mut packet = Packet::new();
+    header.prepend_to(&mut packet);
+    [packet.data(), frame].concat()
 }
 
 impl CallEnd {

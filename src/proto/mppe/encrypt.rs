@@ -34,7 +34,7 @@ impl Encryptor {
             None => self.seal_stateless(packet),
         };
         let header = Header { flushed, compressed: false, encrypted: true, count: self.count };
-        packet.prepend(&header.to_octets());
+        packet.prepend_array(header.to_octets());
         self.count = (self.count + 1) % COUNTS;
     }
 

@@ -1,9 +1,11 @@
-//! Inner packets: the IPv4 header, the segment size that is lowered, the ICMP message.
+//! Inner packets: the IPv4 header, the segment size that is lowered, the ICMP message, large packets.
 
 use pptp::packet::Packet;
 use pptp::proto::mss;
+use pptp::proto::split::Split;
 use pptp::wire::icmp::fragmentation_needed;
 use pptp::wire::ipv4::{HEADER_MIN, Header};
+use pptp::wire::virtio;
 
 use super::input::Input;
 
@@ -19,6 +21,36 @@ pub fn ipv4(data: &[u8]) {
     assert!(header.header_len <= header.total_len && header.total_len <= octets.len());
     clamp(octets, &header, mtu);
     answer(octets, &header, mtu);
+    segments(&octets[..header.total_len], &header, mtu);
+}
+
+/// As a large packet of the kernel's: nothing, or segments that have all of its data, each with a right IP
+/// header, and a TCP checksum that is right where the large packet's was that of its pseudo-header.
+fn segments(octets: &[u8], header: &Header, size: u16) {
+    let mut virtio = virtio::split(0, size);
+    virtio[6] = header.header_len as u8;
+    let (mut split, mut packet, mut data) = (Box::<Split>::default(), Packet::new(), Vec::new());
+    let len = virtio.len() + octets.len();
+    split.space()[..virtio.len()].copy_from_slice(&virtio);
+    split.space()[virtio.len()..len].copy_from_slice(octets);
+    split.take(&mut packet, len);
+    let Some(tcp) = octets.get(header.header_len..).filter(|_| !packet.is_empty()) else { return };
+    let start = header.header_len + usize::from(tcp[12] >> 4) * 4;
+    let pseudo =
+        |tcp: &[u8]| sum(&[&octets[12..20], &[0, TCP], &(tcp.len() as u16).to_be_bytes()].concat());
+    let is_ready = u16::from_be_bytes([tcp[16], tcp[17]]) == pseudo(tcp);
+    while !packet.is_empty() {
+        let one = Header::parse(packet.data()).expect("a segment");
+        assert_eq!((one.total_len, one.header_len), (packet.len(), header.header_len));
+        assert_eq!(sum(&packet.data()[..header.header_len]), 0xffff, "checksum of IP");
+        let tcp = &packet.data()[header.header_len..];
+        let whole = sum(&[&pseudo(tcp).to_be_bytes()[..], tcp].concat());
+        assert!(!is_ready || whole == 0xffff, "checksum of TCP");
+        data.extend_from_slice(&packet.data()[start..]);
+        packet.filled(0);
+        split.next(&mut packet);
+    }
+    assert_eq!(data, octets[start..]);
 }
 
 /// The ones' complement sum of 16-bit words.

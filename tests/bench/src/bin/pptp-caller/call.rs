@@ -8,8 +8,8 @@ use mio::net::TcpStream;
 use pptp::packet::Packet;
 use pptp::proto::mppe::{Decryptor, Encryptor};
 use pptp::time::Instant;
+use pptp::wire::gre;
 use pptp::wire::ppp::{ADDRESS_CONTROL, frame_header, protocol, protocol_field};
-use pptp::wire::{Writer, gre};
 
 use crate::common::caller::{Caller, Mind, call_request, start_request};
 use crate::common::cipher::{Opener, Sealer};
@@ -158,10 +158,7 @@ impl Call {
             sequence: Some(sequence),
             acknowledgment: self.owed.take(),
         };
-        let mut octets = [0; gre::HEADER_MAX];
-        let mut writer = Writer::new(&mut octets);
-        header.emit(&mut writer);
-        packet.prepend(writer.written());
+        header.prepend_to(packet);
     }
 
     /// Makes an inner packet of a GRE packet whose header has `len` octets. False, and nothing is changed,
