@@ -59,8 +59,9 @@ def compare(bed, check):
         for packet in got:
             size[flow(packet)] = max(size.get(flow(packet), 1), len(packet) - headers(packet))
         expected = [segment for packet in read for segment in split(packet, size[flow(packet)])]
-        assert len(got) > 4 * _SIZE // _MTU and got == expected, difference(got, expected)
-        suite.note = f"{len(got)} segments of {len(read)} packets"
+        lost = lost_of(expected, got)
+        assert len(got) > 4 * _SIZE // _MTU and lost < len(got) / 10, f"{len(got)} segments, {lost} lost"
+        suite.note = f"{len(got)} segments of {len(read)} packets, {lost} lost"
     with check("tshark") as suite:
         suite.note = tshark(bed, seen)
     bed.captures.remove(tun)    # the device goes before the scenario's end
@@ -115,11 +116,18 @@ def split(packet, size):
         yield bytes(one)
 
 
-def difference(got, expected):
-    """Where two lists begin to differ, in words."""
-    at = next((k for k, (one, other) in enumerate(zip(got, expected)) if one != other), min(len(got), len(expected)))
-    heads = [packets[at][:72].hex() if at < len(packets) else None for packets in (got, expected)]
-    return f"{len(got)} segments for {len(expected)}; the one at {at} begins with {heads[0]} instead of {heads[1]}"
+def lost_of(expected, got):
+    """How many of the expected segments are missing; all others must be there, in order. (A server that has too little
+    time drops some.)"""
+    rest, lost = iter(expected), 0
+    for at, one in enumerate(got):
+        for other in rest:
+            if other == one:
+                break
+            lost += 1
+        else:
+            raise AssertionError(f"{len(got)} segments for {len(expected)}; nobody sent the one at {at}, {one[:72].hex()}")
+    return lost + len(list(rest))
 
 
 def tshark(bed, packets):
