@@ -19,6 +19,7 @@ TARGET = 'mipsel_24kc'
 OPTIONS = ['-icount', 'shift=3', '-rtc', 'clock=vm', '-seed', '1', '-append', 'console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests']
 CALIBRATION = 3 * 100000    # instructions of load.c's calibration loop
 BURST = 64
+PATIENCE = 600              # seconds for the machine to answer: this one may be busy
 
 SERVER = '/usr/sbin/pptp-server'
 ADDRESS, PEER, GATEWAY, CALLER, HOST = '10.99.0.1', '203.0.113.2', '192.168.77.1', '192.168.77.10', '192.168.50.2'
@@ -121,20 +122,20 @@ def boot(servers, sizes, rounds, protocol, options):
     """Everything once, in one machine: {(server, direction, size, fw): instructions of a packet in each round}."""
     found = {}
     machine = Machine('bench', f'{WORK}/run', 'mipsel', files=files(options), options=OPTIONS)
-    machine.start(300)
+    machine.start(PATIENCE)
     try:
-        machine.sh(CABLES.replace('OFFLOAD', options.get('lan', 'tso')))
+        machine.sh(CABLES.replace('OFFLOAD', options.get('lan', 'tso')), PATIENCE)
         for server in servers:
-            machine.sh(server.start, 120)
-            machine.sh(OPEN, 120)
+            machine.sh(server.start, PATIENCE)
+            machine.sh(OPEN, PATIENCE)
             for fw, command in firewalls(options).items():
-                machine.sh(command)
+                machine.sh(command, PATIENCE)
                 for size in sizes:
                     for direction in 'up', 'down':  # first of all both once: connection tracking must know the flow
                         measure(machine, direction, protocol, size, 1)
                     for direction in 'up', 'down':
                         found[server.name, direction, size, fw] = measure(machine, direction, protocol, size, rounds)
-            machine.run(server.stop)
+            machine.run(server.stop, PATIENCE)
     except BaseException:
         print(machine.run('tail -n 30 /run/*.log; ip addr; ip -n far addr; dmesg | tail')[1], file=sys.stderr)
         raise
@@ -151,7 +152,7 @@ def firewalls(options):
 
 def measure(machine, direction, protocol, size, rounds):
     words = f'{direction} {protocol} {size} {rounds}'
-    answer = machine.sh(f'echo {words} >/run/load.commands; timeout 40 cat /run/load.answers', 60)
+    answer = machine.sh(f'echo {words} >/run/load.commands; timeout 40 cat /run/load.answers', PATIENCE)
     calibration, *figures = answer.split()
     return [packet(int(calibration), *map(int, figure.split('/'))) for figure in figures]
 
