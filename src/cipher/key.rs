@@ -8,7 +8,8 @@
 use zeroize::Zeroize;
 
 use crate::arc4::Arc4;
-use crate::sha1::{START, State, add, compress, first_round, octets, rest, words};
+use crate::fast::rest;
+use crate::sha1::{START, State, add, compress, first_round, octets, words};
 
 /// What goes on from one key of a direction to the next.
 #[derive(Clone)]

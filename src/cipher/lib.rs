@@ -11,10 +11,15 @@ mod key;
 #[allow(unsafe_code)] // instructions that the compiler does not use by itself
 mod mips;
 mod part;
-#[cfg(not(mips_asm))]
+#[cfg(any(not(mips_asm), test))]
 mod portable;
 mod sha1;
 mod sum;
+
+#[cfg(mips_asm)]
+use mips as fast;
+#[cfg(not(mips_asm))]
+use portable as fast;
 
 pub use arc4::{Arc4, BUFFER, Buffer, Scratch};
 pub use key::KeyChange;

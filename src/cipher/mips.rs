@@ -1,7 +1,8 @@
-//! The two loops of RC4 for MIPS32 release 2, which has an instruction that the compiler does not use for
+//! The loops of RC4 for MIPS32 release 2, which has an instruction that the compiler does not use for
 //! them: `ins` puts the low octet of one register into another. With it an index becomes an address in one
 //! instruction instead of two, where the table begins at a multiple of 256, and an octet of the key stream
 //! becomes its part of a word. A step takes 10 instructions instead of 13.
+//! And SHA-1, whose words and variables all stay in registers here, instead of going to the stack and back.
 //!
 //! One of the two files with `unsafe` (`tests/layers.rs`). Every address is one of these:
 //! * that of the table with its low octet replaced by an index: within 256 octets from where it begins;
@@ -10,7 +11,8 @@
 
 use core::arch::asm;
 
-use crate::arc4::{BLOCK, LEAD, WORD};
+use crate::arc4::{BLOCK, LEAD, Place, WORD};
+use crate::sha1::State;
 
 const _: () = assert!(LEAD == 2 && BLOCK == 16);
 
@@ -35,14 +37,33 @@ macro_rules! octet {
     (take $k:literal) => {
         concat!("ins {w}, {z}, 8 * ", $k, ", 8\n")
     };
+    (xor) => {
+        "xor {d}, {d}, {w}\n"
+    };
 }
+/// Here the word so far is put in front of each octet, in two registers in turn.
 #[cfg(target_endian = "big")]
 macro_rules! octet {
+    (look 0) => {
+        "lbu {w}, 0({q})\n"
+    };
+    (take 0) => {
+        ""
+    };
+    (look 2) => {
+        "lbu {w}, 0({q})\n"
+    };
+    (take 2) => {
+        "ins {w}, {z}, 8, 16\n"
+    };
     (look $k:literal) => {
         "lbu {z}, 0({q})\n"
     };
     (take $k:literal) => {
-        concat!("ins {w}, {z}, 24 - 8 * ", $k, ", 8\n")
+        concat!("ins {z}, {w}, 8, 8 * ", $k, "\n")
+    };
+    (xor) => {
+        "xor {d}, {d}, {z}\n"
     };
 }
 
@@ -55,7 +76,7 @@ macro_rules! step {
             $take, "sb {x}, 0({p})\n", "addu {t}, {x}, {y}\n", "sb {y}, ", $i, "\n", "ins {q}, {t}, 0, 8\n",
         )
     };
-    ($i:literal behind $k:tt $more:literal) => {
+    ($i:literal behind $k:tt $more:expr) => {
         step!($i, octet!(look $k), concat!(octet!(take $k), $more))
     };
 }
@@ -87,29 +108,27 @@ pub fn apply(
             ".set noreorder",
             ".set noat",
             "2:",
-            "addiu {t}, {i}, 16",
-            "ins {n}, {t}, 0, 8",
-            step!("3({i})", "", ""),
+            step!("3({i})", "addiu {n}, {i}, 16\n", ""),
             step!("4({i})" behind 0 ""),
             step!("5({i})" behind 1 ""),
             step!("6({i})" behind 2 "lw {d}, 0({words})\n"),
-            step!("7({i})" behind 3 "xor {d}, {d}, {w}\nsw {d}, 0({words})\n"),
+            step!("7({i})" behind 3 concat!(octet!(xor), "sw {d}, 0({words})\n")),
             step!("8({i})" behind 0 ""),
             step!("9({i})" behind 1 ""),
             step!("10({i})" behind 2 "lw {d}, 4({words})\n"),
-            step!("11({i})" behind 3 "xor {d}, {d}, {w}\nsw {d}, 4({words})\n"),
+            step!("11({i})" behind 3 concat!(octet!(xor), "sw {d}, 4({words})\n")),
             step!("12({i})" behind 0 ""),
             step!("13({i})" behind 1 ""),
             step!("14({i})" behind 2 "lw {d}, 8({words})\n"),
-            step!("15({i})" behind 3 "xor {d}, {d}, {w}\nsw {d}, 8({words})\n"),
-            step!("0({n})" behind 0 ""),
-            step!("1({n})" behind 1 ""),
-            step!("2({n})" behind 2 "lw {d}, 12({words})\n"),
+            step!("15({i})" behind 3 concat!(octet!(xor), "sw {d}, 8({words})\n")),
+            "ins {i}, {n}, 0, 8",
+            step!("0({i})" behind 0 ""),
+            step!("1({i})" behind 1 ""),
+            step!("2({i})" behind 2 "lw {d}, 12({words})\n"),
             octet!(look 3),
             "addiu {words}, {words}, 16",
             octet!(take 3),
-            "xor {d}, {d}, {w}",
-            "move {i}, {n}",
+            octet!(xor),
             "bne {words}, {end}, 2b",
             "sw {d}, -4({words})",
             ".set pop",
@@ -117,7 +136,7 @@ pub fn apply(
             end = in(reg) range.end,
             i = inout(reg) i,
             j = inout(reg) j,
-            n = inout(reg) start => _,
+            n = out(reg) _,
             p = inout(reg) start => _,
             q = inout(reg) start => _,
             x = out(reg) _, y = out(reg) _, z = out(reg) _, t = out(reg) _, w = out(reg) _, d = out(reg) _,
@@ -125,6 +144,62 @@ pub fn apply(
         );
     }
     Some((i.addr() & 0xff, j as u8))
+}
+
+/// The counter's next place, where it does not stand still.
+macro_rules! count {
+    () => {
+        "addiu {n}, {i}, 1\nins {i}, {n}, 0, 8"
+    };
+}
+
+/// Combines the whole words that `data` begins with with the key stream, from any counter; returns the next
+/// place and how many octets that were: none where table and words do not stand as they must.
+#[inline(always)]
+pub fn apply_words(table: &mut [u8; 256], (i, j): Place, data: &mut [u8]) -> (Place, usize) {
+    let (words, _) = data.as_chunks_mut::<WORD>();
+    if words.is_empty() || !is_aligned(table) || !words.as_ptr().addr().is_multiple_of(WORD) {
+        return ((i, j), 0);
+    }
+    let (range, done) = (words.as_mut_ptr_range(), words.as_flattened().len());
+    let start = table.as_mut_ptr();
+    let mut j = u32::from(j);
+    // SAFETY: the alignments are as the head of this file needs them: it was looked at. `words` goes from
+    // the first word to the end of the last, one each turn, of which there is at least one; `i` goes
+    // round in the table. Both are borrowed for us alone.
+    unsafe {
+        asm!(
+            ".set push",
+            ".set noreorder",
+            ".set noat",
+            "2:",
+            count!(),
+            step!("0({i})", "", ""),
+            count!(),
+            step!("0({i})" behind 0 ""),
+            count!(),
+            step!("0({i})" behind 1 ""),
+            count!(),
+            step!("0({i})" behind 2 "lw {d}, 0({words})\n"),
+            octet!(look 3),
+            "addiu {words}, {words}, 4",
+            octet!(take 3),
+            octet!(xor),
+            "bne {words}, {end}, 2b",
+            "sw {d}, -4({words})",
+            ".set pop",
+            words = inout(reg) range.start => _,
+            end = in(reg) range.end,
+            i = inout(reg) start.wrapping_add(usize::from(i)) => _,
+            j = inout(reg) j,
+            n = out(reg) _,
+            p = inout(reg) start => _,
+            q = inout(reg) start => _,
+            x = out(reg) _, y = out(reg) _, z = out(reg) _, t = out(reg) _, w = out(reg) _, d = out(reg) _,
+            options(nostack),
+        );
+    }
+    ((i.wrapping_add(done as u8), j as u8), done)
 }
 
 /// A step of the key schedule.
@@ -213,4 +288,188 @@ pub fn schedule(table: &mut [u8; 256], key: &[u8; 16]) -> bool {
         );
     }
     true
+}
+
+/// Rounds of SHA-1 with their words: the names of the five variables and of the words turn from round to
+/// round.
+macro_rules! rounds {
+    ($state:tt $words:tt) => { "" };
+    ([$a:ident $b:ident $c:ident $d:ident $e:ident]
+     [$w0:ident $w1:ident $w2:ident $w3:ident $w4:ident $w5:ident $w6:ident $w7:ident
+      $w8:ident $w9:ident $w10:ident $w11:ident $w12:ident $w13:ident $w14:ident $w15:ident]
+     $mix:ident $($more:ident)*) => {
+        concat!(
+            op!(xor $w0 $w0 $w13), op!(xor $w0 $w0 $w8), op!(xor $w0 $w0 $w2), op!(rotr $w0 $w0 31),
+            $mix!($b $c $d $e),
+            op!(addu $e $e $w0), op!(addu $e $e k), op!(rotr t $a 27), op!(addu $e $e t), op!(rotr $b $b 2),
+            rounds!([$e $a $b $c $d]
+                    [$w1 $w2 $w3 $w4 $w5 $w6 $w7 $w8 $w9 $w10 $w11 $w12 $w13 $w14 $w15 $w0]
+                    $($more)*)
+        )
+    };
+}
+
+/// Twenty rounds leave the names of the variables as they are.
+macro_rules! twenty {
+    ($mix:ident $words:tt) => {
+        rounds!([b c d e a] $words $mix $mix $mix $mix $mix $mix $mix $mix $mix $mix
+                $mix $mix $mix $mix $mix $mix $mix $mix $mix $mix)
+    };
+}
+
+/// One instruction.
+macro_rules! op {
+    ($name:ident $to:ident $one:ident $two:ident) => {
+        concat!(
+            stringify!($name),
+            " {",
+            stringify!($to),
+            "}, {",
+            stringify!($one),
+            "}, {",
+            stringify!($two),
+            "}\n"
+        )
+    };
+    ($name:ident $to:ident $from:ident $bits:literal) => {
+        concat!(
+            stringify!($name),
+            " {",
+            stringify!($to),
+            "}, {",
+            stringify!($from),
+            "}, ",
+            $bits,
+            "\n"
+        )
+    };
+}
+
+macro_rules! choose {
+    ($b:ident $c:ident $d:ident $e:ident) => {
+        concat!(op!(xor t $c $d), op!(and t t $b), op!(xor t t $d), op!(addu $e $e t))
+    };
+}
+
+macro_rules! parity {
+    ($b:ident $c:ident $d:ident $e:ident) => {
+        concat!(op!(xor t $b $c), op!(xor t t $d), op!(addu $e $e t))
+    };
+}
+
+/// No bit is in both summands.
+macro_rules! majority {
+    ($b:ident $c:ident $d:ident $e:ident) => {
+        concat!(op!(and t $b $c), op!(addu $e $e t), op!(xor t $b $c), op!(and t t $d), op!(addu $e $e t))
+    };
+}
+
+/// The last 64 rounds of SHA-1, as in `sha1`.
+#[inline(never)]
+pub fn rest([mut a, mut b, mut c, mut d, mut e]: State, block: [u32; 16]) -> State {
+    // SAFETY: computes with registers alone.
+    unsafe {
+        asm!(
+            ".set noat",
+            "lui {k}, 0x5a82",
+            "ori {k}, {k}, 0x7999",
+            rounds!([a b c d e] [w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15]
+                    choose choose choose choose),
+            "lui {k}, 0x6ed9",
+            "ori {k}, {k}, 0xeba1",
+            twenty!(parity [w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w0 w1 w2 w3]),
+            "lui {k}, 0x8f1b",
+            "ori {k}, {k}, 0xbcdc",
+            twenty!(majority [w8 w9 w10 w11 w12 w13 w14 w15 w0 w1 w2 w3 w4 w5 w6 w7]),
+            "lui {k}, 0xca62",
+            "ori {k}, {k}, 0xc1d6",
+            twenty!(parity [w12 w13 w14 w15 w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11]),
+            a = inout(reg) a, b = inout(reg) b, c = inout(reg) c, d = inout(reg) d, e = inout(reg) e,
+            w0 = inout(reg) block[0] => _, w1 = inout(reg) block[1] => _,
+            w2 = inout(reg) block[2] => _, w3 = inout(reg) block[3] => _,
+            w4 = inout(reg) block[4] => _, w5 = inout(reg) block[5] => _,
+            w6 = inout(reg) block[6] => _, w7 = inout(reg) block[7] => _,
+            w8 = inout(reg) block[8] => _, w9 = inout(reg) block[9] => _,
+            w10 = inout(reg) block[10] => _, w11 = inout(reg) block[11] => _,
+            w12 = inout(reg) block[12] => _, w13 = inout(reg) block[13] => _,
+            w14 = inout(reg) block[14] => _, w15 = inout(reg) block[15] => _,
+            k = out(reg) _, t = out(reg) _,
+            options(pure, nomem, nostack),
+        );
+    }
+    [b, c, d, e, a]
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::{BUFFER, Buffer, portable};
+
+    /// A table between octets that must not change.
+    #[repr(C, align(256))]
+    struct Fenced {
+        before: [u8; 256],
+        table: [u8; 256],
+        behind: [u8; 256],
+    }
+
+    fn dice(state: &mut u32) -> u32 {
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        *state
+    }
+
+    /// The generator as it stands in every book.
+    fn steps(table: &mut [u8; 256], (mut i, mut j): Place, data: &mut [u8]) -> Place {
+        for octet in data {
+            i = i.wrapping_add(1);
+            j = j.wrapping_add(table[usize::from(i)]);
+            table.swap(usize::from(i), usize::from(j));
+            *octet ^= table[usize::from(table[usize::from(i)].wrapping_add(table[usize::from(j)]))];
+        }
+        (i, j)
+    }
+
+    #[test]
+    fn tables_and_words_as_the_portable_code_has_them() {
+        let mut seed = 0x2545_f491;
+        for round in 0..5000 {
+            let key: [u8; 16] = core::array::from_fn(|_| dice(&mut seed) as u8);
+            let (mut ours, mut theirs) =
+                (Fenced { before: [0xa5; 256], table: [7; 256], behind: [0x5a; 256] }, [0; 256]);
+            assert!(schedule(&mut ours.table, &key) && portable::schedule(&mut theirs, &key));
+            assert!(ours.table == theirs, "{round}");
+            let (base, j) = (dice(&mut seed) as usize & 0xf0, dice(&mut seed) as u8);
+            let octets: [[u8; WORD]; 404] = core::array::from_fn(|_| dice(&mut seed).to_ne_bytes());
+            let (mut one, mut other) = (Buffer([0; BUFFER]), octets);
+            let first = round % 5;
+            let (room, _) = one.0.as_chunks_mut();
+            room[..404].copy_from_slice(&octets);
+            let len = dice(&mut seed) as usize % 400 + first;
+            let next = apply(&mut ours.table, (base, j), &mut room[..len], first);
+            assert_eq!(next, portable::apply(&mut theirs, (base, j), &mut other[..len], first));
+            assert!(room[..404] == other && ours.table == theirs, "{round}");
+            let place = (dice(&mut seed) as u8, dice(&mut seed) as u8);
+            let (start, len) = (round % 8, dice(&mut seed) as usize % 90);
+            let octets = &mut one.0[start..start + len];
+            let mut expected = std::vec::Vec::from(&*octets);
+            let (next, done) = apply_words(&mut ours.table, place, octets);
+            assert_eq!(done, if start % WORD == 0 { len / WORD * WORD } else { 0 });
+            assert_eq!(next, steps(&mut theirs, place, &mut expected[..done]));
+            assert!(*octets == expected && ours.table == theirs, "{round}");
+            assert!(ours.before == [0xa5; 256] && ours.behind == [0x5a; 256], "{round}");
+        }
+    }
+
+    #[test]
+    fn sha1_as_the_portable_code_has_it() {
+        let mut seed = 0x6c07_8965;
+        for _ in 0..10_000 {
+            let state: State = core::array::from_fn(|_| dice(&mut seed));
+            let block: [u32; 16] = core::array::from_fn(|_| dice(&mut seed));
+            assert_eq!(rest(state, block), portable::rest(state, block));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The two loops of RC4 for every processor.
+//! The two loops of RC4 and most of SHA-1 for every processor.
 //!
 //! On a 24Kc core this shape takes half of the instructions of the plain loop: indices are octets
 //! into a table of 256, so no bound is checked; the counter `i` stands still for a block of 16
@@ -7,6 +7,7 @@
 //! next step's first load, where an in-order core would otherwise wait.
 
 use crate::arc4::{BLOCK, IDENTITY, LEAD, WORD};
+use crate::sha1::{FIRST, State, choose, round};
 
 /// Combines whole blocks of `words`, from the word `first` on, with the key stream. The counter of the
 /// first step is `base` + `LEAD` + 1, where the low four bits of `base` are zero; returns the next block's
@@ -60,6 +61,18 @@ fn apply_block(
     (next, j)
 }
 
+/// Combines the first octets of `data` with the key stream, if that is worth it; returns the next place and
+/// how many octets that were.
+#[cfg(not(mips_asm))]
+#[inline(always)]
+pub fn apply_words(
+    _: &mut [u8; 256],
+    place: crate::arc4::Place,
+    _: &mut [u8],
+) -> (crate::arc4::Place, usize) {
+    (place, 0)
+}
+
 /// The key schedule for a key of 128 bits; whatever was in the table before. Whether it was done.
 #[inline(always)]
 pub fn schedule(table: &mut [u8; 256], key: &[u8; 16]) -> bool {
@@ -76,3 +89,35 @@ pub fn schedule(table: &mut [u8; 256], key: &[u8; 16]) -> bool {
     }
     true
 }
+
+/// The last 64 rounds of SHA-1, whose words are made as they are needed.
+#[inline(never)]
+pub fn rest(mut state: State, mut block: [u32; 16]) -> State {
+    macro_rules! rounds {
+        ($mix:expr, $constant:expr, $($at:literal)*) => {$(
+            let (one, two) = (block[($at + 13) % 16] ^ block[($at + 8) % 16], block[($at + 2) % 16]);
+            block[$at] = (one ^ two ^ block[$at]).rotate_left(1);
+            state = round(state, $mix, $constant, block[$at]);
+        )*};
+    }
+    rounds!(choose, FIRST, 0 1 2 3);
+    rounds!(parity, SECOND, 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7);
+    rounds!(majority, THIRD, 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11);
+    rounds!(parity, FOURTH, 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    state
+}
+
+#[inline(always)]
+fn parity(b: u32, c: u32, d: u32) -> u32 {
+    b ^ c ^ d
+}
+
+#[inline(always)]
+fn majority(b: u32, c: u32, d: u32) -> u32 {
+    // No bit is in both summands.
+    (b & c).wrapping_add((b ^ c) & d)
+}
+
+const SECOND: u32 = 0x6ed9_eba1;
+const THIRD: u32 = 0x8f1b_bcdc;
+const FOURTH: u32 = 0xca62_c1d6;

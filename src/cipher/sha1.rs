@@ -2,6 +2,8 @@
 
 use zeroize::Zeroize;
 
+use crate::fast::rest;
+
 /// The five words that SHA-1 works on.
 pub type State = [u32; 5];
 
@@ -55,42 +57,20 @@ pub fn first_round(state: State, word: u32) -> State {
 
 /// One round (RFC 3174 section 6.1).
 #[inline(always)]
-fn round([a, b, c, d, e]: State, mix: fn(u32, u32, u32) -> u32, constant: u32, word: u32) -> State {
+pub fn round(
+    [a, b, c, d, e]: State,
+    mix: fn(u32, u32, u32) -> u32,
+    constant: u32,
+    word: u32,
+) -> State {
     let sum = a.rotate_left(5).wrapping_add(mix(b, c, d)).wrapping_add(e);
     [sum.wrapping_add(word.wrapping_add(constant)), a, b.rotate_left(30), c, d]
 }
 
-/// The 64 rounds behind those, whose words are made as they are needed.
-#[inline(never)]
-pub fn rest(mut state: State, mut block: [u32; 16]) -> State {
-    macro_rules! rounds {
-        ($mix:expr, $constant:expr, $($at:literal)*) => {$(
-            let (one, two) = (block[($at + 13) % 16] ^ block[($at + 8) % 16], block[($at + 2) % 16]);
-            block[$at] = (one ^ two ^ block[$at]).rotate_left(1);
-            state = round(state, $mix, $constant, block[$at]);
-        )*};
-    }
-    rounds!(choose, FIRST, 0 1 2 3);
-    rounds!(parity, SECOND, 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7);
-    rounds!(majority, THIRD, 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11);
-    rounds!(parity, FOURTH, 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    state
-}
-
+/// Ch of the first 20 rounds.
 #[inline(always)]
-fn choose(b: u32, c: u32, d: u32) -> u32 {
+pub fn choose(b: u32, c: u32, d: u32) -> u32 {
     (c ^ d) & b ^ d
-}
-
-#[inline(always)]
-fn parity(b: u32, c: u32, d: u32) -> u32 {
-    b ^ c ^ d
-}
-
-#[inline(always)]
-fn majority(b: u32, c: u32, d: u32) -> u32 {
-    // No bit is in both summands.
-    (b & c).wrapping_add((b ^ c) & d)
 }
 
 /// The state of before and what became of it.
@@ -111,10 +91,8 @@ pub fn octets<const OCTETS: usize, const WORDS: usize>(words: [u32; WORDS]) -> [
     core::array::from_fn(|at| octets[at / 4][at % 4])
 }
 
-const FIRST: u32 = 0x5a82_7999;
-const SECOND: u32 = 0x6ed9_eba1;
-const THIRD: u32 = 0x8f1b_bcdc;
-const FOURTH: u32 = 0xca62_c1d6;
+/// K of the first 20 rounds.
+pub const FIRST: u32 = 0x5a82_7999;
 
 #[cfg(test)]
 mod tests {
