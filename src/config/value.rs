@@ -58,7 +58,7 @@ pub fn listen(text: &str) -> Result<Ipv4Addr, Fault> {
 
 /// `FIRST-LAST`.
 pub fn pool(text: &str) -> Result<Pool, Fault> {
-    if text.contains('/') {
+    if text.bytes().any(|octet| octet == b'/') {
         return Err("is a network, not a range");
     }
     let (first, last) = text.split_once('-').ok_or("is not a range")?;
@@ -135,7 +135,9 @@ pub fn name(text: &str, max: usize, also: &str) -> Result<(), Fault> {
     if text.len() > max {
         return Err("is too long");
     }
-    let known = |character: char| character.is_ascii_alphanumeric() || also.contains(character);
+    let known = |character: char| {
+        character.is_ascii_alphanumeric() || also.chars().any(|other| other == character)
+    };
     if text.chars().all(known) { Ok(()) } else { Err("has a character that is not allowed") }
 }
 
@@ -156,7 +158,7 @@ pub fn user_name(text: &str) -> Result<(), Fault> {
     if text.len() > limits::USERNAME {
         return Err("is too long");
     }
-    if text.contains('\\') {
+    if text.bytes().any(|octet| octet == b'\\') {
         return Err("has a backslash, which callers use to put a domain in front");
     }
     if text.contains(char::is_control) { Err("has a control character") } else { Ok(()) }

@@ -2,7 +2,7 @@
 //! and whom to send a new caller's packets to.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 
@@ -15,6 +15,7 @@ use pptp::session::probe::Wish;
 use pptp::time::Instant;
 use pptp::wire::arp::{Arp, LEN};
 
+use super::failure::is_interrupted;
 use super::lan::{Device, Watch};
 use super::sys::{self, Socket};
 use crate::io::log::warn;
@@ -126,7 +127,7 @@ impl Ear {
                         server.address_in_use(arp.sender, now);
                     }
                 }
-                Err(error) => return error.kind() == ErrorKind::Interrupted,
+                Err(error) => return is_interrupted(&error),
             }
         }
         true

@@ -80,7 +80,9 @@ impl Broadcasts {
 
     /// Reads one packet, which starts at the IP header.
     pub fn read(&mut self, packet: &mut Packet) -> io::Result<()> {
-        let Some(open) = &mut self.open else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let Some(open) = &mut self.open else {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        };
         let length = open.socket.read(packet.space())?;
         packet.filled(length);
         Ok(())

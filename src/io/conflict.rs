@@ -32,7 +32,7 @@ impl std::fmt::Display for Range<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.option)?;
         if !self.user.is_empty() {
-            write!(f, " of {:?}", self.user)?;
+            write!(f, " of \"{}\"", self.user)?;
         }
         write!(f, " ({}", self.first)?;
         if self.first != self.last {

@@ -1,7 +1,7 @@
 //! The TCP connections of RFC 2637's control protocol: accepted, read and written with a budget,
 //! closed so that the last words still arrive.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4};
 
 use log::debug;
@@ -12,7 +12,7 @@ use pptp::config::Config;
 use pptp::session::{ControlId, Server, Sizes};
 use pptp::time::{Deadline, Instant, deadline, due, earlier};
 
-use super::failure::{Doing, Failure};
+use super::failure::{Doing, Failure, is_blocked, is_interrupted};
 use crate::io::log::{info, warn};
 
 /// Connections accepted in one turn, so that a flood of them leaves time for packets.
@@ -98,7 +98,7 @@ impl Control {
         };
         for address in &config.listen {
             let address = SocketAddrV4::new(*address, config.port);
-            let doing = format_args!("listen on {address}");
+            let doing = format_args!("listen on {}:{}", address.ip(), address.port());
             let mut socket = TcpListener::bind(address.into()).doing_or(doing, listen_advice)?;
             let token = Token(first_token + capacity + control.listeners.len());
             registry.register(&mut socket, token, Interest::READABLE).doing(doing)?;
@@ -110,16 +110,16 @@ impl Control {
     /// Says where callers can connect.
     pub fn announce(&self) {
         for listener in &self.listeners {
-            match listener.socket.local_addr() {
-                Ok(address) => info!("listening on {address}"),
-                Err(error) => warn!("listening, but the address is unknown: {error}"),
+            match address_of(listener) {
+                Some((address, port)) => info!("listening on {address}:{port}"),
+                None => warn!("listening, but the address is unknown"),
             }
         }
     }
 
     /// Where it listens.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok())
+    pub fn addresses(&self) -> impl Iterator<Item = (Ipv4Addr, u16)> {
+        self.listeners.iter().filter_map(address_of)
     }
 
     /// Takes no more connections.
@@ -203,7 +203,7 @@ impl Control {
                 self.ran_out = true;
                 self.accept_at = Some(now + ACCEPT_PAUSE_MS);
             }
-            _ if error.kind() == ErrorKind::WouldBlock => self.listeners[at].ready = false,
+            _ if is_blocked(error) => self.listeners[at].ready = false,
             _ => debug!("connection lost before it was accepted: {error}"),
         }
     }
@@ -282,8 +282,8 @@ impl Connection {
         match self.stream.read(&mut chunk) {
             Ok(0) => return true,
             Ok(length) => handle(&chunk[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_blocked(&error) => self.readable = false,
+            Err(error) if is_interrupted(&error) => {}
             Err(_) => return true,
         }
         false
@@ -317,8 +317,8 @@ impl Connection {
         while self.writable && !server.control_output(id).is_empty() {
             match self.stream.write(server.control_output(id)) {
                 Ok(length) => server.control_sent(id, length),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_blocked(&error) => self.writable = false,
+                Err(error) if is_interrupted(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -332,6 +332,12 @@ impl Connection {
     }
 }
 
+/// The address and the TCP port.
+fn address_of(listener: &Listener) -> Option<(Ipv4Addr, u16)> {
+    let address = listener.socket.local_addr().ok()?;
+    Some((ipv4(Ok(address))?, address.port()))
+}
+
 fn ipv4(address: io::Result<SocketAddr>) -> Option<Ipv4Addr> {
     match address {
         Ok(SocketAddr::V4(address)) => Some(*address.ip()),
@@ -340,15 +346,13 @@ fn ipv4(address: io::Result<SocketAddr>) -> Option<Ipv4Addr> {
 }
 
 fn listen_advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::AddrInUse => {
+    match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
             "another program listens there (another PPTP server?): stop it, or \
                                  set another 'port'"
         }
-        ErrorKind::AddrNotAvailable => {
-            "this machine does not have the address: set another 'listen'"
-        }
-        ErrorKind::PermissionDenied => {
+        Some(libc::EADDRNOTAVAIL) => "this machine does not have the address: set another 'listen'",
+        Some(libc::EACCES | libc::EPERM) => {
             "the capability CAP_NET_BIND_SERVICE is needed for this port: run as root"
         }
         _ => "",

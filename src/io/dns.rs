@@ -70,7 +70,7 @@ impl Probe {
         self.state = match socket.recv(&mut answer) {
             Ok(12) if answer[3] & 15 == REFUSED => "refuses",
             Ok(12) if answer[..2] == QUESTION[..2] => "answers",
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => "unreachable",
+            Err(error) if error.raw_os_error() == Some(libc::ECONNREFUSED) => "unreachable",
             _ if is_late => "silent",
             _ => return,
         };

@@ -73,3 +73,13 @@ fn failed(
 ) -> Failure {
     failure(doing, &error, advice(&error))
 }
+
+/// Whether there was nothing for now. (`kind` brings a table of all errors along.)
+pub fn is_blocked(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAGAIN)
+}
+
+/// Whether a signal came in between.
+pub fn is_interrupted(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINTR)
+}

@@ -1,7 +1,7 @@
 //! The raw socket for GRE (RFC 2637 section 4): enhanced GRE packets straight on IP protocol 47,
 //! without any kernel module.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -31,7 +31,7 @@ const ANSWERS_WHEN_FULL: (u32, u32) = (6, 9);
 /// not needed it is not opened: each packet costs a copy of its descriptor more with it, by estimate
 /// (not measured) 1000 instructions on MIPS.
 fn taker() -> io::Result<Option<OwnedFd>> {
-    let release = fs::read("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = super::uci::read_file("/proc/sys/kernel/osrelease".as_ref());
     if version(&release).is_some_and(|version| version < ANSWERS_WHEN_FULL) {
         return Ok(None);
     }
@@ -128,7 +128,9 @@ impl Gre {
 
     /// Sends it with an IP header of ours; afterwards the packet is as it was.
     fn send_ready(&mut self, packet: &mut Packet, path: Path) -> io::Result<()> {
-        let Some(ready) = &self.ready else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Some(ready) = &self.ready else {
+            return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+        };
         if self.local != Some(path.local) {
             self.local = None;
             sys::bind(ready, path.local)?;

@@ -1,10 +1,8 @@
 //! Programs that are run when a caller comes online or goes. procd runs them where it can
 //! (`ubus::hotplug`), since from our jail no shell is in sight; else we do, and never wait for one.
 
-use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_int};
-use std::fmt::{Arguments, Display};
-use std::io::Write;
+use std::fmt::{Arguments, Display, Write};
 
 use log::debug;
 use pptp::config::Config;
@@ -32,7 +30,7 @@ struct Job {
     /// The call.
     id: u16,
     /// `NAME=value` and a NUL for each variable.
-    environment: Vec<u8>,
+    environment: String,
 }
 
 struct Running {
@@ -45,7 +43,7 @@ struct Running {
 /// What runs and what waits.
 #[derive(Default)]
 pub struct Hooks {
-    waiting: VecDeque<Job>,
+    waiting: Vec<Job>,
     running: Vec<Running>,
     /// The calls that came online: one that renegotiates comes again.
     online: Vec<u16>,
@@ -57,13 +55,13 @@ impl Hooks {
     /// Runs what there is for an event, or has it run.
     pub fn take(&mut self, event: &Event, config: &Config, ubus: &mut Ubus, now: Instant) {
         let Some(job) = self.job(event, config) else { return };
-        if ubus.hotplug(&job.environment, now) {
+        if ubus.hotplug(job.environment.as_bytes(), now) {
             return;
         }
         if self.waiting.len() == WAITING {
             return self.tell(format_args!("too many wait: one was left out"));
         }
-        self.waiting.push_back(job);
+        self.waiting.push(job);
         self.start(config, now);
     }
 
@@ -75,7 +73,7 @@ impl Hooks {
             (Step::Ended { .. }, Some(place)) => drop(self.online.swap_remove(place)),
             _ => return None,
         }
-        let mut environment = Vec::new();
+        let mut environment = String::new();
         describe(event, id, config, &mut |name, value| {
             _ = write!(environment, "{name}={value}\0");
         });
@@ -87,8 +85,8 @@ impl Hooks {
         while self.running.len() < RUNNING {
             let is_free = |job: &Job| self.running.iter().all(|running| running.id != job.id);
             let Some(job) = self.waiting.iter().position(is_free) else { return };
-            let Some(job) = self.waiting.remove(job) else { return };
-            match run(config, &job.environment) {
+            let job = self.waiting.remove(job);
+            match run(config, job.environment.as_bytes()) {
                 Ok(pid) => {
                     let until = Some(now + LIMIT_MS);
                     self.running.push(Running { id: job.id, pid, until });

@@ -152,7 +152,7 @@ impl Watch {
                 _ => true,
             };
         });
-        let lost = heard.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock);
+        let lost = heard.is_err_and(|error| !super::failure::is_blocked(&error));
         // An error ends the reading, and there may be more.
         self.ready = lost;
         self.shaken |= lost || matters;

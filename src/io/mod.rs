@@ -25,7 +25,6 @@ pub mod ubus;
 pub mod uci;
 pub mod welcome;
 
-use std::io::ErrorKind;
 use std::mem;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ use pptp::time::{Deadline, Instant, deadline, due, earlier};
 use pptp::wire::ubus::Status;
 
 use self::clock::Clock;
-use self::failure::{Doing, Failure};
+use self::failure::{Doing, Failure, is_blocked, is_interrupted};
 use self::hook::Hooks;
 use self::hours::Hours;
 use self::open::{ARP, BROADCASTS, GRE, LAN, Open, SIGNALS, TUN, UBUS};
@@ -219,7 +218,7 @@ impl<'w, 'a> World<'w, 'a> {
     fn wait(&mut self, now: Instant) -> Result<(), Failure> {
         let time = self.time_to_wait(now);
         match self.open.poll.poll(&mut self.events, time) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) if is_interrupted(&error) => return Ok(()),
             result => result.doing("wait for events")?,
         }
         for event in &self.events {
@@ -486,8 +485,8 @@ impl<'w, 'a> World<'w, 'a> {
 /// Whether to read on after a failed read: not when there was nothing, and not after an error that
 /// may last; the next event comes with the next packet.
 fn is_passing(error: &std::io::Error, what: &str) -> bool {
-    if error.kind() != ErrorKind::WouldBlock {
+    if !is_blocked(error) {
         debug!("{what}: {error}");
     }
-    error.kind() == ErrorKind::Interrupted
+    is_interrupted(error)
 }

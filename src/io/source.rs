@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -10,12 +9,12 @@ use log::Level;
 use pptp::config::{Config, Problems};
 use zeroize::Zeroize;
 
-use super::conflict;
 use super::failure::{Doing, Failure};
+use super::{conflict, uci};
 use crate::io::log::warn;
 
 /// Octets of the largest configuration file: 128 accounts with the longest of everything are less.
-const FILE: u64 = 256 * 1024;
+const FILE: usize = 256 * 1024;
 
 /// Reads and checks the file. Each problem becomes a line for `say`; without a configuration as
 /// the result, one of them is an error.
@@ -69,14 +68,14 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let doing = format_args!("read {}", path.display());
     let file = File::open(path).doing(doing)?;
     let metadata = file.metadata().doing(doing)?;
-    let mut text = Vec::with_capacity(metadata.len().min(FILE) as usize + 1);
-    let length = file.take(FILE + 1).read_to_end(&mut text).doing(doing)?;
-    if length as u64 > FILE {
+    let mut text = Vec::with_capacity(metadata.len().min(FILE as u64) as usize + 1);
+    uci::read_up_to(file, &mut text, FILE + 1).doing(doing)?;
+    if text.len() > FILE {
         return Err(Failure::new(doing, "this is more than 256 KiB", "is it the right file?"));
     }
     // A file that is being written is empty for a moment; taken for the accounts of nobody, it would
     // end every call.
-    if length == 0 {
+    if text.is_empty() {
         return Err(Failure::new(doing, "it is empty", "is it being written?"));
     }
     Ok(text)

@@ -9,6 +9,7 @@ use std::mem::{self, ManuallyDrop};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
 use libc::{Ioctl, c_char, c_int, c_short, c_ulong};
 use zeroize::Zeroize;
@@ -320,7 +321,7 @@ pub fn random(out: &mut [u8]) -> io::Result<()> {
 }
 
 fn retry_interrupted(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
+    if super::failure::is_interrupted(&error) { Ok(()) } else { Err(error) }
 }
 
 /// Takes the signals of `numbers` out of their usual way: from now on they are read from the
@@ -510,6 +511,19 @@ pub fn set_time_zone(zone: &CStr) {
 // SAFETY: this is how tzset(3) is declared in C.
 unsafe extern "C" {
     fn tzset();
+}
+
+/// What a clock of clock_gettime(2) shows. (The standard library's panics when a clock fails, and has the
+/// words for it; these clocks never do.)
+pub fn time(clock: libc::clockid_t) -> Duration {
+    // SAFETY: timespec is a C structure of numbers: all zeros is a value. The call fills in the local.
+    let time = unsafe {
+        let mut time: libc::timespec = mem::zeroed();
+        libc::clock_gettime(clock, &raw mut time);
+        time
+    };
+    // Before 1970 is 1970.
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), time.tv_nsec as u32)
 }
 
 /// The local time of `seconds` since 1970.

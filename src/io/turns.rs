@@ -8,12 +8,11 @@
 //! flood is read, and dropped, much faster than it would be served. But reading never takes longer
 //! than serving: what even that leaves waits for the kernel to drop it.
 
-use std::time;
-
 use pptp::session::Source;
 use pptp::session::fair::KEY_COST;
 use pptp::time::Instant;
 
+use super::clock::monotonic;
 use super::failure::Failure;
 use super::{World, is_passing, tun};
 
@@ -49,11 +48,12 @@ impl World<'_, '_> {
             if self.queue.is_empty() && !ready.gre && !ready.tun {
                 break;
             }
-            let began = time::Instant::now();
+            let began = monotonic();
             self.read_gre(patient);
             self.read_tun(patient)?;
-            let (reading, began) = (began.elapsed(), time::Instant::now());
-            while self.serve(now) && began.elapsed() < reading {}
+            let served_from = monotonic();
+            let until = served_from + served_from.saturating_sub(began);
+            while self.serve(now) && monotonic() < until {}
         }
         self.open.tun.flush();
         Ok(())

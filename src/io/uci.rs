@@ -2,7 +2,7 @@
 //! They are the router's own and only read; one that is missing or broken says nothing.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -11,7 +11,10 @@ use pptp::config::{Config, Network};
 use pptp::limits::LAN_NETWORKS;
 
 /// Octets of the largest file that is read.
-const FILE: u64 = 256 * 1024;
+const FILE: usize = 256 * 1024;
+
+/// Octets that are asked for at once where it is not known how many there are.
+const PIECE: usize = 4096;
 
 /// Interfaces that stand for another one (`@lan`), in a row.
 const ALIASES: usize = 4;
@@ -42,9 +45,23 @@ pub fn read_file(path: &Path) -> Vec<u8> {
     let mut text = Vec::new();
     if let Ok(file) = File::open(path) {
         // What was read before an error is what there is.
-        let _read = file.take(FILE).read_to_end(&mut text);
+        let _read = read_up_to(file, &mut text, FILE);
     }
     text
+}
+
+/// Reads a file to its end, or until the text has `most` octets: first into the space that there is, then
+/// into more and more. (The standard library's way is for every reader, and four times as large.)
+pub fn read_up_to(mut file: File, text: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    loop {
+        let length = text.len();
+        text.resize(text.capacity().max(length + PIECE).min(most), 0);
+        let read = file.read(&mut text[length..]);
+        text.truncate(length + *read.as_ref().unwrap_or(&0));
+        if read? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Hands every option of a file's text to `each`.

@@ -10,6 +10,8 @@ use mio::{Interest, Registry, Token};
 use pptp::wire::ubus::{Message, message_length};
 use pptp::wire::{Error, Writer};
 
+use crate::io::failure::{is_blocked, is_interrupted};
+
 /// Octets of the longest message that is kept as a whole: calls of our methods are less than 300.
 const INPUT: usize = 4096;
 
@@ -73,10 +75,10 @@ impl Socket {
 }
 
 fn ignore_passing(error: io::Error, ready: &mut bool) -> io::Result<()> {
-    match error.kind() {
-        ErrorKind::WouldBlock => *ready = false,
-        ErrorKind::Interrupted => {}
-        _ => return Err(error),
+    if is_blocked(&error) {
+        *ready = false;
+    } else if !is_interrupted(&error) {
+        return Err(error);
     }
     Ok(())
 }

@@ -31,8 +31,8 @@ pub fn put_status(context: &Context, answer: &mut Table) {
     answer.text("version", env!("CARGO_PKG_VERSION"));
     answer.u32("uptime", seconds(context.now, Instant(0)));
     answer.array("listening", |list| {
-        for address in context.control.addresses() {
-            list.text("", address);
+        for (address, port) in context.control.addresses() {
+            list.text("", format_args!("{address}:{port}"));
         }
     });
     put_config(config, answer);
