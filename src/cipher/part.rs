@@ -1,7 +1,7 @@
 //! Parts of a packet of any size, which become packets of their own.
 
 use crate::arc4::Buffer;
-use crate::sum::{WORD, copy_words, sum};
+use crate::sum::{WORD, copy_all};
 
 /// Octets of the largest packet of a TUN device, an IPv6 header and 65535 octets behind it, and of the 12
 /// that stand in front; as whole words.
@@ -13,17 +13,10 @@ pub struct Huge(pub [u8; HUGE]);
 
 /// Copies the octets of `from` from `start` to `end` to where `at` is in `to`, and returns their sum, as
 /// `copy` does.
-#[inline(never)] // as `copy`
 pub fn part(from: &Huge, (start, end): (usize, usize), to: &mut Buffer, at: usize) -> Option<u16> {
     let octets = from.0.get(start..end)?;
     let room = to.0.get_mut(at..at + octets.len())?;
-    if !(start | at).is_multiple_of(WORD) {
-        room.copy_from_slice(octets);
-        return Some(sum(octets));
-    }
-    let (words, _) = from.0.as_chunks();
-    let (places, _) = to.0.as_chunks_mut();
-    Some(copy_words((words, start), (places, at), octets.len()))
+    Some(copy_all(octets, room))
 }
 
 #[cfg(test)]
@@ -31,6 +24,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::arc4::BUFFER;
+    use crate::sum;
     use std::boxed::Box;
 
     #[test]

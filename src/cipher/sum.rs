@@ -5,8 +5,11 @@ use crate::arc4::Buffer;
 /// Octets of a machine word.
 pub const WORD: usize = 4;
 
-/// Words that one turn of a loop takes.
+/// Words that one turn of a loop sums up.
 const BLOCK: usize = 8;
+
+/// Words that one turn of a loop copies and sums up.
+pub const COPIED: usize = 16;
 
 /// Octets of a buffer for a packet of many segments.
 pub const LARGE: usize = 12 + 24 * 1024;
@@ -33,62 +36,47 @@ pub fn sum(octets: &[u8]) -> u16 {
 }
 
 /// Copies the octets of `from` from `start` to `end` to where `at` is in `to`, and returns the sum of
-/// their 16-bit words as `sum` does: both at once where all stand aligned. `None` where they do not fit.
-#[inline(never)] // inlined, it would be forgotten that they are aligned
+/// their 16-bit words as `sum` does. `None` where they do not fit.
 pub fn copy(from: &Buffer, (start, end): (usize, usize), to: &mut Large, at: usize) -> Option<u16> {
     let octets = from.0.get(start..end)?;
     let room = to.0.get_mut(at..at + octets.len())?;
-    if !(start | at).is_multiple_of(WORD) {
-        room.copy_from_slice(octets);
-        return Some(sum(octets));
-    }
-    // Counted from the start of both: only so the compiler knows that they are aligned.
-    let (words, _) = from.0.as_chunks();
-    let (places, _) = to.0.as_chunks_mut();
-    Some(copy_words((words, start), (places, at), octets.len()))
+    Some(copy_all(octets, room))
 }
 
-/// Copies `len` octets to where there is room for them; their sum. Both places are octets too, and whole
-/// words.
+/// Copies all octets of `from`, which are as many as those of `to`; their sum.
+#[inline(never)]
+pub fn copy_all(from: &[u8], to: &mut [u8]) -> u16 {
+    let (words, rest) = from.as_chunks::<WORD>();
+    let (places, last_place) = to.as_chunks_mut::<WORD>();
+    let (blocks, few) = words.as_chunks::<COPIED>();
+    let (rooms, few_places) = places.as_chunks_mut::<COPIED>();
+    let Some(mut total) = copy_blocks(blocks, rooms) else {
+        to.copy_from_slice(from);
+        return sum(from);
+    };
+    for (word, place) in few.iter().zip(few_places) {
+        *place = *word;
+        total += u64::from(u32::from_ne_bytes(*word));
+    }
+    last_place.copy_from_slice(rest);
+    fold(total + last(rest))
+}
+
+#[cfg(mips_asm)]
+use crate::mips::copy_blocks;
+
+/// Copies all of `from`; the sum of its words.
+#[cfg(not(mips_asm))]
 #[inline(always)]
-pub fn copy_words(
-    (words, start): (&[[u8; WORD]], usize),
-    (places, at): (&mut [[u8; WORD]], usize),
-    len: usize,
-) -> u16 {
-    let (mut read, mut write, end) = (start / WORD, at / WORD, (start + len) / WORD);
+fn copy_blocks(from: &[[[u8; WORD]; COPIED]], to: &mut [[[u8; WORD]; COPIED]]) -> Option<u64> {
     let mut total = 0;
-    while read + BLOCK <= end
-        && let Some(Ok(words)) = words.get(read..read + BLOCK).map(<&[_; BLOCK]>::try_from)
-        && let Some(Ok(places)) =
-            places.get_mut(write..write + BLOCK).map(<&mut [_; BLOCK]>::try_from)
-    {
-        // As a loop this would become a call of memcpy, and reading it all once more.
-        let [a, b, c, d, e, f, g, h] = places;
-        total += take(words[0], a) + take(words[1], b) + take(words[2], c) + take(words[3], d);
-        total += take(words[4], e) + take(words[5], f) + take(words[6], g) + take(words[7], h);
-        (read, write) = (read + BLOCK, write + BLOCK);
+    for (block, room) in from.iter().zip(to) {
+        for (word, place) in block.iter().zip(room) {
+            *place = *word;
+            total += u64::from(u32::from_ne_bytes(*word));
+        }
     }
-    let few = words.get(read..end).unwrap_or_default();
-    for (place, word) in places.iter_mut().skip(write).zip(few) {
-        total += take(*word, place);
-    }
-    let rest = len % WORD;
-    if rest > 0
-        && let Some(word) = words.get(end)
-        && let Some(place) = places.get_mut(at / WORD + len / WORD)
-    {
-        place[..rest].copy_from_slice(&word[..rest]);
-        total += last(&word[..rest]);
-    }
-    fold(total)
-}
-
-/// Puts a word in its place; its number.
-#[inline(always)]
-fn take(word: [u8; WORD], place: &mut [u8; WORD]) -> u64 {
-    *place = word;
-    u32::from_ne_bytes(word).into()
+    Some(total)
 }
 
 /// Sum of up to three octets behind the last whole word.
