@@ -103,7 +103,7 @@ pub fn apply(
     let (mut i, mut j) = (start.wrapping_add(base), u32::from(j));
     // SAFETY: the alignments and `base` are as the head of this file needs them: it was looked at. `words`
     // goes from the first block to the end of the last, one block each turn, of which there is at least
-    // one; `i` and `n` go round in the table. Both are borrowed for us alone.
+    // one; `i` goes round in the table, row by row. Both are borrowed for us alone.
     unsafe {
         asm!(
             ".set push",
