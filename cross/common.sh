@@ -14,10 +14,11 @@ chosen() {
 	echo "$@"
 }
 
-# Sets NAME, TRIPLE, CFLAGS_TARGET, QEMU, ADDRESS and SYSROOT from the line of target $1.
+# Sets NAME, TRIPLE, CFLAGS_TARGET, QEMU, ADDRESS, LOADER and SYSROOT from the line of target $1.
 facts() {
 	line=$(grep "^$1 *|" "$ROOT/cross/targets") || { echo "unknown target: $1" >&2; exit 2; }
 	NAME=$1 SYSROOT=$WORK/sysroot/$1
 	field() { echo "$line" | cut -d'|' -f"$1" | sed 's/^ *//; s/ *$//'; }
 	TRIPLE=$(field 2) CFLAGS_TARGET=$(field 3) QEMU=$(field 4) ADDRESS=$(field 5)
+	LOADER=/lib/ld-musl-$(field 6).so.1
 }

@@ -35,8 +35,8 @@ SERVER_FILES = {
 RESTART = """[ "${PKG_UPGRADE}" = 1 ] && [ -z "${IPKG_INSTROOT}" ] && /etc/init.d/pptp-server running && /etc/init.d/pptp-server restart
 exit 0
 """
-INSTALLED_GOAL = 150 * 1000        # of flash; not reached since there are LAN, IPv6 and games, and said so
-INSTALLED_CEILING = 169 * 1000     # what it takes today: it must not grow
+INSTALLED_CEILING = 150 * 1000     # of flash, on mips_24kc
+ELSEWHERE_CEILING = 169 * 1000
 FLASH_BLOCK = 256 * 1024    # of OpenWrt's compressed file system (squashfs)
 # What OpenWrt's image.mk tells mksquashfs: -comp xz -Xpreset 9 -Xe -Xlc 0 -Xlp 2 -Xpb 2.
 FLASH_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 2, "pb": 2,
@@ -46,13 +46,12 @@ FLASH_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "l
 def check(report, target):
     version = cargo_version() + "-r1"
     paths = [OUT / f"pptp-server_{version}_{target}.ipk", OUT / f"pptp-server-{version}_{target}.apk"]
-    files = {path: (mode, (source or OUT / target / "pptp-server").read_bytes())
+    files = {path: (mode, (source or OUT / target / "pptp-server-shared").read_bytes())
              for path, (mode, source) in SERVER_FILES.items()}
     flash = sum(compressed(data) for _, data in files.values())
+    ceiling = INSTALLED_CEILING if target == "mips_24kc" else ELSEWHERE_CEILING
     report.check(f"{target}: {flash} bytes of flash, {paths[0].stat().st_size} as .ipk, {paths[1].stat().st_size} as .apk",
-                 flash <= INSTALLED_CEILING, f"it was below {INSTALLED_CEILING}")
-    if flash > INSTALLED_GOAL:
-        report.skip(f"{target} within {INSTALLED_GOAL} bytes of flash", f"not reached: it takes {flash}")
+                 flash <= ceiling, f"it was below {ceiling}")
     check_ipk(report, target, version, formats.read_ipk(paths[0].read_bytes()), files)
     check_apk(report, target, version, formats.read_apk(paths[1].read_bytes()), files)
     check_same_bytes(report, target, paths)
