@@ -50,12 +50,14 @@ pub fn read_file(path: &Path) -> Vec<u8> {
     text
 }
 
-/// Reads a file to its end, or until the text has `most` octets: first into the space that there is, then
-/// into more and more. (The standard library's way is for every reader, and four times as large.)
+/// Reads a file to its end, or until the text has `most` octets: into the space that there is, and only when
+/// that is full into more, since a text that grows leaves copies behind. (The standard library's way is for
+/// every reader, and four times as large.)
 pub fn read_up_to(mut file: File, text: &mut Vec<u8>, most: usize) -> io::Result<()> {
     loop {
         let length = text.len();
-        text.resize(text.capacity().max(length + PIECE).min(most), 0);
+        let room = if length < text.capacity() { text.capacity() } else { length + PIECE };
+        text.resize(room.min(most), 0);
         let read = file.read(&mut text[length..]);
         text.truncate(length + *read.as_ref().unwrap_or(&0));
         if read? == 0 {
