@@ -4,7 +4,7 @@ import shlex
 
 from bed import Bed
 from machine import Machine
-from router import PROGRAM, RouterServer, program
+from router import PROGRAM, RouterServer, built, contents
 from server import ADDRESSES, ALICE, GATEWAY
 
 TARGET = 'x86_64'
@@ -34,9 +34,7 @@ class PairBed(Bed):
     """Needs no root: all of it is inside the machine."""
 
     def __init__(self, folder):
-        with open(program(TARGET), 'rb') as file:
-            files = {PROGRAM: file.read()}
-        machine = Machine('pair', folder, files=files)
+        machine = Machine('pair', folder, files={PROGRAM: contents(f'{built(TARGET)}/pptp-server')})
         super().__init__(folder, Ours(machine), machine)
         self.poptop = Poptop(machine)
 

@@ -1,6 +1,5 @@
 """The server where it is to live: in a MIPS machine with a kernel of its own, and the client machine at the other end of a cable."""
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from server import ADDRESSES, Server
 
 TARGET = 'mipsel_24kc'
 PROGRAM = '/usr/sbin/pptp-server'
+LIBC = '/usr/lib/ld-musl-mipsel-sf.so.1'     # as OpenWrt calls it
 STATUS = '/run/server.status'
 PID = '/run/server.pid'
 
@@ -21,12 +21,10 @@ class RouterBed(Bed):
     """Needs no root: the cable is a socket, the namespaces are the client machine's own."""
 
     def __init__(self, folder):
-        with open(program(), 'rb') as file:
-            files = {PROGRAM: file.read()}
         for arch in ('mipsel', 'amd64'):
             prepare(arch)
         self.cable = f'{folder}/cable'
-        self.router = Machine('router', folder, 'mipsel', cards=[wire(self.cable, True)], files=files)
+        self.router = Machine('router', folder, 'mipsel', cards=[wire(self.cable, True)], files=files())
         super().__init__(folder, RouterServer(self.router), Machine('peer', folder, cards=[wire(self.cable, False)]))
 
     def start(self):
@@ -86,14 +84,35 @@ class RouterServer(Server):
             now; [ -s {STATUS} ] || kill -9 $(cat {PID})''').split()
         return float(end) - float(begin)
 
-    def memory(self, figure='VmRSS'):
-        """KiB, as the kernel counts them."""
-        return int(re.search(rf'{figure}:\s+(\d+)', self.machine.sh(f'cat /proc/$(cat {PID})/status')).group(1))
+    def memory(self):
+        """KiB that the process takes, and KiB of libc.so that it only reads: these are in a router's memory once, for all
+        programs."""
+        own, shared, is_libc = 0, 0, False
+        for line in self.machine.sh(f'cat /proc/$(cat {PID})/smaps').splitlines():
+            name, *words = line.split()
+            if not name.endswith(':'):
+                is_libc = words[-1] == LIBC and 'w' not in words[0]
+            elif name == 'Rss:' and is_libc:
+                shared += int(words[0])
+            elif name == 'Rss:':
+                own += int(words[0])
+        return own, shared
 
 
-def program(target=TARGET):
-    """The cross build decides whether the program is up to date."""
+def built(target):
+    """The folder with the programs of a target. The cross build decides whether they are up to date."""
     done = subprocess.run([f'{image.ROOT}/cross/build', target], capture_output=True, text=True)
     if done.returncode:
         raise Skipped(f'cross/build {target}: {done.stderr.strip()[-300:]}')
-    return f'{image.ROOT}/target/openwrt/{target}/pptp-server'
+    return f'{image.ROOT}/target/openwrt/{target}'
+
+
+def files():
+    """What packages have in them, and a router's C library."""
+    return {PROGRAM: contents(f'{built(TARGET)}/pptp-server-shared'),
+            LIBC: contents(f'{image.ROOT}/target/cross/sysroot/{TARGET}/lib/libc.so')}
+
+
+def contents(path):
+    with open(path, 'rb') as file:
+        return file.read()
