@@ -531,7 +531,7 @@ pub fn local_time(seconds: u64) -> Option<libc::tm> {
     /// The calendar repeats after 28 years. Where time has 32 bits only, they end in 2038.
     const CYCLE: u64 = (28 * 365 + 7) * 86_400;
     let seconds = if seconds > i32::MAX as u64 { seconds - CYCLE } else { seconds };
-    let seconds = libc::time_t::try_from(seconds).ok()?;
+    let seconds = seconds.try_into().ok()?;
     // SAFETY: tm is a C structure of numbers and a pointer: all zeros is a value. The call reads
     // one local and fills in the other.
     unsafe {
