@@ -12,7 +12,7 @@ from machine import Machine, end_with_parent, prepare, tap
 from server import ADDRESSES, Server
 
 CLONE_NEWNET = 0x40000000
-HOST = ['iproute2', 'iperf3', 'tshark']
+HOST = ['iproute2', 'iputils-ping', 'iperf3', 'tshark']
 
 
 class Bed:
