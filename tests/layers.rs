@@ -158,15 +158,16 @@ fn layers_look_down_only() {
 }
 
 /// Where `unsafe` may stand: calls of the system, and instructions that the compiler does not use.
-const UNSAFE: [&str; 2] = ["cipher/mips.rs", "io/sys.rs"];
+const UNSAFE: [&str; 2] = ["cipher/mips/", "io/sys.rs"];
 
 #[test]
-fn unsafe_stands_in_two_files_and_gives_reasons() {
+fn unsafe_stands_in_two_places_and_gives_reasons() {
     for source in sources() {
         let words = source.code.split(|char: char| !char.is_alphanumeric() && char != '_');
         let count = words.filter(|word| *word == "unsafe").count();
-        if !UNSAFE.contains(&source.path.as_str()) {
-            assert_eq!(count, 0, "src/{}: unsafe belongs into {UNSAFE:?}", source.path);
+        let may = UNSAFE.iter().any(|place| source.path.starts_with(place));
+        assert!(may || count == 0, "src/{}: unsafe belongs into {UNSAFE:?}", source.path);
+        if count == 0 {
             continue;
         }
         let text = fs::read_to_string(
@@ -181,7 +182,7 @@ fn unsafe_stands_in_two_files_and_gives_reasons() {
             assert!(reason, "src/{}:{}: no SAFETY above it", source.path, at + 1);
             found += bare(lines[at]).matches("unsafe").count();
         }
-        assert!(count > 0 && count == found, "{count} unsafe, {found} looked at");
+        assert_eq!(count, found, "src/{}: unsafe, and looked at", source.path);
     }
 }
 

@@ -1,7 +1,7 @@
 //! RC4, written for routers: most of the time that a packet costs is spent in `apply_in` and `start`.
 //!
 //! What is done octet by octet stands here. Blocks of 16 octets and keys of 128 bits, which is nearly
-//! everything, are done in `portable.rs`, or in `mips.rs` where the compiler may take that.
+//! everything, are done in `portable.rs`, or in `mips` where the compiler may take that.
 
 use zeroize::Zeroize;
 

@@ -1,11 +1,8 @@
-//! The loops of RC4 for MIPS32 release 2, which has an instruction that the compiler does not use for
-//! them: `ins` puts the low octet of one register into another. With it an index becomes an address in one
-//! instruction instead of two, where the table begins at a multiple of 256, and an octet of the key stream
-//! becomes its part of a word. A step takes 10 instructions instead of 13.
-//! And SHA-1, whose words and variables all stay in registers here, instead of going to the stack and back.
-//! And the loop that copies and sums up, with another instruction of that kind.
+//! The loops of RC4. `ins` puts the low octet of one register into another: with it an index becomes an
+//! address in one instruction instead of two, where the table begins at a multiple of 256, and an octet of
+//! the key stream becomes its part of a word. A step takes 10 instructions instead of 13.
 //!
-//! One of the two files with `unsafe` (`tests/layers.rs`). Every address is one of these:
+//! Every address is one of these:
 //! * that of the table with its low octet replaced by an index: within 256 octets from where it begins;
 //! * a place in the table whose low four bits are zero, and a constant below 16;
 //! * a word of a block that is borrowed, or an octet of the key.
@@ -13,8 +10,6 @@
 use core::arch::asm;
 
 use crate::arc4::{BLOCK, LEAD, Place, WORD};
-use crate::sha1::State;
-use crate::sum::COPIED;
 
 const _: () = assert!(LEAD == 2 && BLOCK == 16);
 
@@ -292,202 +287,10 @@ pub fn schedule(table: &mut [u8; 256], key: &[u8; 16]) -> bool {
     true
 }
 
-/// Rounds of SHA-1 with their words: the names of the five variables and of the words turn from round to
-/// round.
-macro_rules! rounds {
-    ($state:tt $words:tt) => { "" };
-    ([$a:ident $b:ident $c:ident $d:ident $e:ident]
-     [$w0:ident $w1:ident $w2:ident $w3:ident $w4:ident $w5:ident $w6:ident $w7:ident
-      $w8:ident $w9:ident $w10:ident $w11:ident $w12:ident $w13:ident $w14:ident $w15:ident]
-     $mix:ident $($more:ident)*) => {
-        concat!(
-            op!(xor $w0 $w0 $w13), op!(xor $w0 $w0 $w8), op!(xor $w0 $w0 $w2), op!(rotr $w0 $w0 31),
-            $mix!($b $c $d $e),
-            op!(addu $e $e $w0), op!(addu $e $e k), op!(rotr t $a 27), op!(addu $e $e t), op!(rotr $b $b 2),
-            rounds!([$e $a $b $c $d]
-                    [$w1 $w2 $w3 $w4 $w5 $w6 $w7 $w8 $w9 $w10 $w11 $w12 $w13 $w14 $w15 $w0]
-                    $($more)*)
-        )
-    };
-}
-
-/// Twenty rounds leave the names of the variables as they are.
-macro_rules! twenty {
-    ($mix:ident $words:tt) => {
-        rounds!([b c d e a] $words $mix $mix $mix $mix $mix $mix $mix $mix $mix $mix
-                $mix $mix $mix $mix $mix $mix $mix $mix $mix $mix)
-    };
-}
-
-/// One instruction.
-macro_rules! op {
-    ($name:ident $to:ident $one:ident $two:ident) => {
-        concat!(
-            stringify!($name),
-            " {",
-            stringify!($to),
-            "}, {",
-            stringify!($one),
-            "}, {",
-            stringify!($two),
-            "}\n"
-        )
-    };
-    ($name:ident $to:ident $from:ident $bits:literal) => {
-        concat!(
-            stringify!($name),
-            " {",
-            stringify!($to),
-            "}, {",
-            stringify!($from),
-            "}, ",
-            $bits,
-            "\n"
-        )
-    };
-}
-
-macro_rules! choose {
-    ($b:ident $c:ident $d:ident $e:ident) => {
-        concat!(op!(xor t $c $d), op!(and t t $b), op!(xor t t $d), op!(addu $e $e t))
-    };
-}
-
-macro_rules! parity {
-    ($b:ident $c:ident $d:ident $e:ident) => {
-        concat!(op!(xor t $b $c), op!(xor t t $d), op!(addu $e $e t))
-    };
-}
-
-/// No bit is in both summands.
-macro_rules! majority {
-    ($b:ident $c:ident $d:ident $e:ident) => {
-        concat!(op!(and t $b $c), op!(addu $e $e t), op!(xor t $b $c), op!(and t t $d), op!(addu $e $e t))
-    };
-}
-
-/// The last 64 rounds of SHA-1, as in `sha1`.
-#[inline(never)]
-pub fn rest([mut a, mut b, mut c, mut d, mut e]: State, block: [u32; 16]) -> State {
-    // SAFETY: computes with registers alone.
-    unsafe {
-        asm!(
-            ".set noat",
-            "lui {k}, 0x5a82",
-            "ori {k}, {k}, 0x7999",
-            rounds!([a b c d e] [w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15]
-                    choose choose choose choose),
-            "lui {k}, 0x6ed9",
-            "ori {k}, {k}, 0xeba1",
-            twenty!(parity [w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w0 w1 w2 w3]),
-            "lui {k}, 0x8f1b",
-            "ori {k}, {k}, 0xbcdc",
-            twenty!(majority [w8 w9 w10 w11 w12 w13 w14 w15 w0 w1 w2 w3 w4 w5 w6 w7]),
-            "lui {k}, 0xca62",
-            "ori {k}, {k}, 0xc1d6",
-            twenty!(parity [w12 w13 w14 w15 w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11]),
-            a = inout(reg) a, b = inout(reg) b, c = inout(reg) c, d = inout(reg) d, e = inout(reg) e,
-            w0 = inout(reg) block[0] => _, w1 = inout(reg) block[1] => _,
-            w2 = inout(reg) block[2] => _, w3 = inout(reg) block[3] => _,
-            w4 = inout(reg) block[4] => _, w5 = inout(reg) block[5] => _,
-            w6 = inout(reg) block[6] => _, w7 = inout(reg) block[7] => _,
-            w8 = inout(reg) block[8] => _, w9 = inout(reg) block[9] => _,
-            w10 = inout(reg) block[10] => _, w11 = inout(reg) block[11] => _,
-            w12 = inout(reg) block[12] => _, w13 = inout(reg) block[13] => _,
-            w14 = inout(reg) block[14] => _, w15 = inout(reg) block[15] => _,
-            k = out(reg) _, t = out(reg) _,
-            options(pure, nomem, nostack),
-        );
-    }
-    [b, c, d, e, a]
-}
-
-/// Eight words, `$at` octets into a block: into registers, or out of them and to the sum.
-macro_rules! words {
-    ("lw", $at:literal) => {
-        concat!(
-            words!("lw", "{a}", $at + 0),
-            words!("lw", "{b}", $at + 4),
-            words!("lw", "{c}", $at + 8),
-            words!("lw", "{d}", $at + 12),
-            words!("lw", "{e}", $at + 16),
-            words!("lw", "{f}", $at + 20),
-            words!("lw", "{g}", $at + 24),
-            words!("lw", "{h}", $at + 28),
-        )
-    };
-    ("sum", $at:literal) => {
-        concat!(
-            words!("sum", "{a}", $at + 0),
-            words!("sum", "{b}", $at + 4),
-            words!("sum", "{c}", $at + 8),
-            words!("sum", "{d}", $at + 12),
-            words!("sum", "{e}", $at + 16),
-            words!("sum", "{f}", $at + 20),
-            words!("sum", "{g}", $at + 24),
-            words!("sum", "{h}", $at + 28),
-        )
-    };
-    ("lw", $register:literal, $at:literal + $more:literal) => {
-        concat!("lw ", $register, ", ", $at, " + ", $more, "({from})\n")
-    };
-    ("sum", $register:literal, $at:literal + $more:literal) => {
-        concat!("sw ", $register, ", ", $at, " + ", $more, "({to})\nmaddu ", $register, ", {one}\n")
-    };
-}
-
-/// Copies the words of `from`; their sum, or `None`, and nothing is done, where they do not stand as they
-/// must. `maddu` adds in one instruction what the compiler does in three, and in a unit of its own, so that
-/// a 24Kc core does not wait for it.
-pub fn copy_blocks(from: &[[[u8; WORD]; COPIED]], to: &mut [[[u8; WORD]; COPIED]]) -> Option<u64> {
-    let is_aligned = (from.as_ptr().addr() | to.as_ptr().addr()).is_multiple_of(WORD);
-    if !is_aligned || from.len() != to.len() {
-        return None;
-    }
-    if from.is_empty() {
-        return Some(0);
-    }
-    let (low, high): (u32, u32);
-    let range = from.as_ptr_range();
-    // SAFETY: both places are aligned, as was looked at, and as long as each other; the loop goes through
-    // one block each turn, of which there is at least one, until the end of `from`. Both are borrowed.
-    // HI and LO get back what they had: there is no way to say that they change.
-    unsafe {
-        asm!(
-            ".set push",
-            ".set noreorder",
-            ".set noat",
-            "mfhi {p}",
-            "mflo {q}",
-            "mult $zero, $zero",
-            "2:",
-            words!("lw", 0), words!("sum", 0),
-            words!("lw", 32), words!("sum", 32),
-            "addiu {from}, {from}, 64",
-            "bne {from}, {end}, 2b",
-            "addiu {to}, {to}, 64",
-            "mfhi {high}",
-            "mflo {low}",
-            "mthi {p}",
-            "mtlo {q}",
-            ".set pop",
-            from = inout(reg) range.start => _,
-            end = in(reg) range.end,
-            to = inout(reg) to.as_mut_ptr() => _,
-            one = in(reg) 1,
-            low = lateout(reg) low, high = lateout(reg) high,
-            p = out(reg) _, q = out(reg) _,
-            a = out(reg) _, b = out(reg) _, c = out(reg) _, d = out(reg) _,
-            e = out(reg) _, f = out(reg) _, g = out(reg) _, h = out(reg) _,
-            options(nostack),
-        );
-    }
-    Some(u64::from(high) << 32 | u64::from(low))
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use super::super::dice;
     use super::*;
     use crate::{BUFFER, Buffer, portable};
 
@@ -497,13 +300,6 @@ mod tests {
         before: [u8; 256],
         table: [u8; 256],
         behind: [u8; 256],
-    }
-
-    fn dice(state: &mut u32) -> u32 {
-        *state ^= *state << 13;
-        *state ^= *state >> 17;
-        *state ^= *state << 5;
-        *state
     }
 
     /// The generator as it stands in every book.
@@ -545,16 +341,6 @@ mod tests {
             assert_eq!(next, steps(&mut theirs, place, &mut expected[..done]));
             assert!(*octets == expected && ours.table == theirs, "{round}");
             assert!(ours.before == [0xa5; 256] && ours.behind == [0x5a; 256], "{round}");
-        }
-    }
-
-    #[test]
-    fn sha1_as_the_portable_code_has_it() {
-        let mut seed = 0x6c07_8965;
-        for _ in 0..10_000 {
-            let state: State = core::array::from_fn(|_| dice(&mut seed));
-            let block: [u32; 16] = core::array::from_fn(|_| dice(&mut seed));
-            assert_eq!(rest(state, block), portable::rest(state, block));
         }
     }
 }
