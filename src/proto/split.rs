@@ -240,7 +240,7 @@ mod tests {
     /// A large packet as the kernel gives it: `ip` octets of IP header and `options` of TCP options.
     fn large(version: u8, ip: usize, options: usize, data: usize, flags: u8) -> Vec<u8> {
         let mut packet: Vec<u8> =
-            (0..ip + TCP_HEADER + options + data).map(|k| (k * k / 3) as u8 | 1).collect();
+            (0..(ip + TCP_HEADER + options + data) as u64).map(|k| (k * k / 3) as u8 | 1).collect();
         let tcp = (packet.len() - ip) as u16;
         let (start, addresses) = if version == 4 {
             packet[..12].copy_from_slice(&[0x40, 0x18, 0, 0, 0xff, 0xfe, 0x40, 0, 63, 6, 0, 0]);
